@@ -1,1 +1,4 @@
-"""Numbers: random bits, fused draws and Haar matrices. Knows nothing of networks; imports jax and numpy only."""
+"""Numbers: random bits, fused draws, Haar matrices. Knows nothing of networks.
+
+May import: jax and numpy only.
+"""

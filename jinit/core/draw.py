@@ -19,7 +19,7 @@ from jax import Array, lax
 from jinit.core.bits import Window, random_bits, split_key
 from jinit.core.laws import Constant, Law, Normal, TruncatedNormal, Uniform
 
-__all__ = ["draw", "place", "real_dtype"]
+__all__ = ["draw", "place", "prepare", "real_dtype"]
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -59,14 +59,22 @@ def draw(
         ValueError: a parameter does not broadcast to `shape`, or a complex dtype is asked of a law
             that is not symmetric about its centre.
     """
-    program, parameters = _PROGRAMS[type(law)](law, dtype)
-    kind = dtype if program is _constant else real_dtype(dtype)
-    values = [_parameter(p, kind, shape) for p in parameters]
+    program, values = prepare(law, shape, dtype)
     if out_sharding is None:
-        out: Array = program(key, *values, shape=shape, dtype=dtype, window=window)
-        return out
+        return program(key, *values, shape=shape, dtype=dtype, window=window)
     run = functools.partial(program, shape=shape, dtype=dtype, window=window)
     return place(run, out_sharding)(key, *values)
+
+
+def prepare(law: Law, shape: Shape, dtype: np.dtype[Any]) -> tuple[Callable[..., Array], list[Any]]:
+    """The compiled program that draws `law`, and its parameters ready to be passed after the key.
+
+    A caller that draws the same law at the same shape again keeps both and saves the preparation:
+    `program(key, *values, shape=shape, dtype=dtype, window=None)`.
+    """
+    program, parameters = _PROGRAMS[type(law)](law, dtype)
+    kind = dtype if program is _constant else real_dtype(dtype)
+    return program, [_parameter(p, kind, shape) for p in parameters]
 
 
 def _parameter(value: Any, dtype: np.dtype[Any], shape: Shape) -> Any:
@@ -100,12 +108,15 @@ def place(run: Callable[..., Array], out_sharding: Any) -> Callable[..., Array]:
         mesh = jax.sharding.get_abstract_mesh()
         if mesh.empty:
             raise ValueError(
-                f"`out_sharding` (={out_sharding}) is a PartitionSpec and no mesh is set; enter one "
-                "with jax.set_mesh(mesh), or pass jax.sharding.NamedSharding(mesh, spec)"
+                f"`out_sharding` (={out_sharding}) is a PartitionSpec and no mesh is set; "
+                "enter one with jax.set_mesh(mesh), or pass jax.sharding.NamedSharding(mesh, spec)"
             )
     explicit = mesh is not None and mesh.explicit_axes
     if explicit:
-        return jax.sharding.auto_axes(run, axes=explicit, out_sharding=out_sharding)
+        typed: Callable[..., Array] = jax.sharding.auto_axes(
+            run, axes=explicit, out_sharding=out_sharding
+        )
+        return typed
     return jax.jit(run, out_shardings=out_sharding)
 
 
@@ -120,7 +131,8 @@ def _opaque(*parameters: Array) -> tuple[Array, ...]:
     Inside a caller's jit they may be constants to fold. And (x * sqrt 2) * std would become
     x * (sqrt 2 * std), which rounds differently: an opaque operation must stand between.
     """
-    return lax.optimization_barrier(parameters)
+    hidden: tuple[Array, ...] = lax.optimization_barrier(parameters)  # type: ignore[no-untyped-call]
+    return hidden
 
 
 def _unit(key: Array, shape: Shape, dtype: np.dtype[Any], window: Window | None) -> Array:
@@ -140,7 +152,8 @@ def _between(unit: Array, low: Any, high: Any) -> Array:
 
 def _gauss(unit: Array, low: Any, high: Any) -> Array:
     """The normal quantile of the window of erf between `low` and `high`."""
-    return unit.dtype.type(_SQRT2) * lax.erf_inv(_between(unit, low, high))
+    z: Array = lax.erf_inv(_between(unit, low, high)) * unit.dtype.type(_SQRT2)
+    return z
 
 
 def _above_minus_one(dtype: np.dtype[Any]) -> Any:
