@@ -1,32 +1,26 @@
 """Gains: what the standard deviation of a weight is multiplied by to pass a nonlinearity.
 
-May import: the standard library, NumPy, `jinit.nonlinearities`, `jinit.quadrature`; jax within
-functions that evaluate a callable.
+May import: the standard library, NumPy, `jinit.elementwise`, `jinit.nonlinearities` and
+`jinit.quadrature`.
 """
 
 import difflib
 import math
 import numbers
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, TypeAlias
 
 import numpy as np
 
+from jinit.elementwise import Elementwise, derivative, evaluate_apart, real_function
 from jinit.nonlinearities import NONLINEARITIES
-from jinit.quadrature import FloatArray, RealFunction, expectation, slope
+from jinit.quadrature import RealFunction, expectation, slope
 
 __all__ = ["CRITERIA", "calculate_gain"]
 
 CRITERIA = ("backward", "second_moment", "std")
 
-# Any elementwise function of JAX or NumPy arrays: its own types are its own business.
-Elementwise: TypeAlias = Callable[[Any], Any]
-
-_BATCH = 1024  # points a call: one shape, hence one compilation, whatever the refinement
-_CONSTANT = 1e-20  # a variance below this share of the second moment is rounding error
+_CONSTANT = 1e-13  # a variance of this share of the second moment is float32's rounding error
 
 
 def calculate_gain(
@@ -72,8 +66,8 @@ def calculate_gain(
     Differences: torch knows linear, conv*, sigmoid, tanh, relu, leaky_relu and selu alone, and
     ignores a `param` that its name has no use for, which is an error here.
 
-    Reference: He et al. 2015 (arXiv:1502.01852), equation 10; Brock et al. 2021
-    (arXiv:2101.08692), section 2.1 ("std"); He et al., equation 14 ("backward").
+    Reference: He et al. 2015 (arXiv:1502.01852), equations 10 ("second_moment") and 14
+    ("backward"); Brock et al. 2021 (arXiv:2101.08692), section 2 ("std").
     """
     _check_criterion(criterion)
     if isinstance(nonlinearity, str):
@@ -119,27 +113,15 @@ def _cached_gain(function: Elementwise, criterion: str | None) -> float:
 
 
 def _callable_gain(function: Elementwise, criterion: str | None) -> float:
-    # Traces belong to a thread: in a fresh one the values are there at once, whichever of jit,
-    # vmap or shard_map surrounds the call.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        try:
-            return thread.submit(_evaluated_gain, function, criterion).result()
-        except TypeError as error:
-            error.add_note("`nonlinearity` is called with an array; numpy.vectorize adapts others.")
-            raise
+    return evaluate_apart(
+        lambda: _exact_gain(real_function(function), derivative(function), criterion)
+    )
 
 
-def _evaluated_gain(function: Elementwise, criterion: str | None) -> float:
-    with _float64():
-        values = _batched(function)
-        _check_elementwise(values)
-        return _exact_gain(values, _derivative(function), criterion)
-
-
-def _exact_gain(function: RealFunction, derivative: RealFunction, criterion: str | None) -> float:
+def _exact_gain(function: RealFunction, prime: RealFunction, criterion: str | None) -> float:
     with np.errstate(all="ignore"):
         if criterion == "backward":
-            moment = expectation(lambda z: np.square(derivative(z)))
+            moment = expectation(lambda z: np.square(prime(z)))
         elif criterion == "std":
             moment = _variance(function)
         else:
@@ -154,66 +136,10 @@ def _exact_gain(function: RealFunction, derivative: RealFunction, criterion: str
 
 
 def _variance(function: RealFunction) -> float:
-    mean = expectation(function)
-    variance = expectation(lambda z: np.square(function(z) - mean))
-    return variance if variance > _CONSTANT * mean**2 else 0.0
-
-
-def _derivative(function: Elementwise) -> RealFunction:
-    """Return what JAX propagates backwards, or the slope of the values where it cannot trace."""
-    import jax
-    import jax.numpy as jnp
-
-    def pulled_back(x: Any) -> Any:
-        y, pull = jax.vjp(lambda v: jnp.asarray(function(v), dtype=v.dtype), x)
-        return pull(jnp.ones_like(y))[0]
-
-    traced, fitted = _batched(pulled_back), slope(_batched(function))
-
-    def derivative(points: FloatArray) -> FloatArray:
-        try:
-            return traced(points)
-        except jax.errors.JAXTypeError:  # a NumPy function
-            return fitted(points)
-
-    return derivative
-
-
-def _batched(function: Elementwise) -> RealFunction:
-    """Return `function` for float64 arrays of any shape, called on `_BATCH` points at a time."""
-    import jax.numpy as jnp
-
-    def evaluate(points: FloatArray) -> FloatArray:
-        padded = np.pad(points.ravel(), (0, -points.size % _BATCH))
-        outputs = [_as_float64(function(jnp.asarray(z))) for z in padded.reshape(-1, _BATCH)]
-        values = np.concatenate(outputs)[: points.size].reshape(points.shape)
-        _check_finite(points, values)
-        return values
-
-    return evaluate
-
-
-def _as_float64(output: Any) -> FloatArray:
-    array = np.asarray(output)
-    if array.shape != (_BATCH,) or np.iscomplexobj(array):
-        raise ValueError(
-            f"the nonlinearity maps float64[{_BATCH}] to {array.dtype}[{_dims(array.shape)}]; it "
-            "must be elementwise and real, returning the shape that it is given."
-        )
-    return array.astype(np.float64)
-
-
-@contextmanager
-def _float64() -> Iterator[None]:
-    """Let JAX compute in float64, on the CPU if it has one, so that gains agree everywhere."""
-    import jax
-
-    with ExitStack() as stack:
-        stack.enter_context(jax.enable_x64(True))
-        stack.enter_context(jax.numpy_dtype_promotion("standard"))
-        with suppress(RuntimeError):  # JAX_PLATFORMS may leave the CPU out
-            stack.enter_context(jax.default_device(jax.local_devices(backend="cpu")[0]))
-        yield
+    mean, second = expectation(function), expectation(lambda z: np.square(function(z)))
+    if second - mean**2 <= _CONSTANT * second:
+        return 0.0
+    return expectation(lambda z: np.square(function(z) - mean))
 
 
 def _is_hashable(function: Elementwise) -> bool:
@@ -222,26 +148,6 @@ def _is_hashable(function: Elementwise) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _check_elementwise(values: RealFunction) -> None:
-    """Raise unless half of a batch keeps its values when the other half changes."""
-    probe, half = np.linspace(-6.0, 6.0, _BATCH), _BATCH // 2
-    changed = np.where(np.arange(_BATCH) < half, 0.5, probe)
-    if not np.allclose(values(probe)[half:], values(changed)[half:], rtol=1e-6, atol=0):
-        raise ValueError(
-            "the nonlinearity's value at one element depends on the others, as softmax's does, or "
-            "on chance; a gain is defined for pure elementwise functions."
-        )
-
-
-def _check_finite(points: FloatArray, values: FloatArray) -> None:
-    wrong = ~np.isfinite(values)
-    if wrong.any():
-        raise ValueError(
-            f"the nonlinearity, or its derivative, is {values[wrong][0]} at z = "
-            f"{points[wrong][0]:.6g}; it must be finite on [-12, 12], where z ~ N(0, 1) lies."
-        )
 
 
 def _check_criterion(criterion: str | None) -> None:
@@ -279,7 +185,3 @@ def _checked_param(name: str, param: object) -> float | None:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, sorted(names)))
-
-
-def _dims(shape: tuple[int, ...]) -> str:
-    return ",".join(map(str, shape))

@@ -70,7 +70,7 @@ def slope(function: RealFunction) -> RealFunction:
     """Return `f'` as a function of the panels of `expectation`.
 
     Use it for functions that cannot be differentiated otherwise: the derivative is that of the
-    polynomial through the sixteen nodes of a panel, which for a smooth `f` is good to ten digits.
+    polynomial through the sixteen nodes of a panel, which for a smooth `f` is good to nine digits.
 
     Args:
         function: Elementwise.
