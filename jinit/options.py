@@ -3,6 +3,7 @@
 May import: jax and numpy only.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -109,6 +110,10 @@ def show(value: Any) -> str:
         return _show_array(value.array)
     if isinstance(value, jax.Array):
         return describe(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(show, value))}{',' if len(value) == 1 else ''})"
     return function_name(value) or repr(value)
 
 

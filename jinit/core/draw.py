@@ -1,6 +1,7 @@
 """Draws fused with their bits: one compiled program for each law, shape, dtype and sharding.
 
-May import: jax, numpy, `jinit.core.bits`, `jinit.core.laws`.
+May import: jax, numpy, `jinit.core.bits`, `jinit.core.inputs`, `jinit.core.laws`,
+`jinit.core.outside`.
 
 Keys, scales and bounds are runtime arguments, so every layer of one shape runs the same program.
 Whatever the dtype asked for, values are computed in float32 (float64 for 64-bit dtypes) and rounded
@@ -17,7 +18,9 @@ import numpy as np
 from jax import Array, lax
 
 from jinit.core.bits import Window, random_bits, split_key
+from jinit.core.inputs import check_broadcasts
 from jinit.core.laws import Constant, Law, Normal, TruncatedNormal, Uniform
+from jinit.core.outside import run_outside
 
 __all__ = ["draw", "place", "prepare", "real_dtype"]
 
@@ -86,11 +89,7 @@ def _parameter(value: Any, dtype: np.dtype[Any], shape: Shape) -> Any:
         value = array.astype(array.dtype if array.dtype.kind == "c" else dtype)
     elif not jnp.issubdtype(value.dtype, np.complexfloating):
         value = lax.convert_element_type(value, dtype)
-    if value.ndim and np.broadcast_shapes(value.shape, shape) != shape:
-        raise ValueError(
-            f"a parameter of shape {tuple(value.shape)} does not broadcast to weights of shape "
-            f"{shape}; give a number, or an array whose trailing axes match the weights'"
-        )
+    check_broadcasts("a parameter", value, shape)
     return value.reshape((1,) * (len(shape) - value.ndim) + value.shape) if value.ndim else value
 
 
@@ -214,9 +213,12 @@ def _erf_numbers(lower: float, upper: float, dtype: np.dtype[Any], backend: str)
     Left to the compiler's constant folding, the ends can differ in their last bit from those
     computed at run time, and with them every value drawn.
     """
-    with jax.ensure_compile_time_eval():
-        low, high = _erf_window(dtype.type(lower), dtype.type(upper))
-        return np.asarray(low)[()], np.asarray(high)[()]
+
+    def ends() -> Any:
+        return [np.asarray(end)[()] for end in _erf_window(dtype.type(lower), dtype.type(upper))]
+
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return run_outside(ends, x64=dtype.itemsize == 8, device=device)
 
 
 def _inside(z: Array, lower: Any, upper: Any) -> Array:

@@ -12,7 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["as_dtype", "as_shape", "check_key", "describe", "is_key", "is_typed_key"]
+__all__ = [
+    "as_dtype",
+    "as_shape",
+    "check_broadcasts",
+    "check_key",
+    "describe",
+    "is_key",
+    "is_typed_key",
+]
 
 
 def is_typed_key(value: Any) -> bool:
@@ -90,6 +98,20 @@ def _as_dtype(dtype: Any, inexact: bool, x64: bool) -> np.dtype[Any]:
             "real numbers; draw in float32 and convert, or use jinit.constant for integers"
         )
     return canonical
+
+
+def check_broadcasts(name: str, value: Any, shape: tuple[int, ...]) -> None:
+    """Raise unless `value`, a number or an array, broadcasts to weights of `shape`."""
+    found = tuple(np.shape(value))
+    try:
+        fits = np.broadcast_shapes(found, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} has shape {found}, which does not broadcast to weights of shape {shape}; "
+            "its trailing axes must be 1 or equal the weights'"
+        )
 
 
 def describe(value: Any) -> str:

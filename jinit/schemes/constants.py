@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jinit.core.inputs import check_broadcasts
 from jinit.core.laws import Constant
 from jinit.scheme import Elementwise, Recipe, scheme
 
@@ -63,7 +64,7 @@ def constant(value: Any, dtype: Any = None) -> Recipe:
     value = np.asarray(value)[()] if isinstance(value, (list, tuple)) else value
 
     def law(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Constant:
-        _check_broadcasts("value", value, shape)
+        check_broadcasts("`value`", value, shape)
         _check_holds(value, dtype)
         return Constant(value)
 
@@ -101,19 +102,6 @@ def from_array(array: Any, dtype: Any = None) -> Recipe:
         return Constant(weights)
 
     return Elementwise(law, inexact=False)
-
-
-def _check_broadcasts(name: str, value: Any, shape: tuple[int, ...]) -> None:
-    found = tuple(np.shape(value))
-    try:
-        fits = np.broadcast_shapes(found, shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(
-            f"`{name}` has shape {found}, which does not broadcast to weights of shape {shape}; "
-            "its trailing axes must be 1 or equal the weights'"
-        )
 
 
 def _check_holds(value: Any, dtype: np.dtype[Any]) -> None:
