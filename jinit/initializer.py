@@ -13,8 +13,8 @@ import jax
 import numpy as np
 from jax import Array
 
-from jinit.core.draw import draw, place, prepare
-from jinit.core.inputs import as_dtype, as_shape, check_key
+from jinit.core.draw import place, prepare, sample
+from jinit.core.inputs import as_dtype, as_shape, check_key, is_key
 from jinit.core.laws import Law
 from jinit.options import hashable, same, show
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from jinit.scheme import Scheme
 
 __all__ = ["Elementwise", "Initializer", "Recipe", "Structured"]
+
+_KEPT = 256  # shapes that an initializer remembers how to draw
 
 Shape: TypeAlias = tuple[int, ...]
 DType: TypeAlias = np.dtype[Any]
@@ -73,7 +75,7 @@ class Initializer:
     _options: Mapping[str, Any]
     _recipe: Recipe
     _hash: int | None
-    _drawers: dict[tuple[Shape, DType], Callable[[Any], Array]]
+    _drawers: dict[tuple[Any, Any, bool], Callable[[Any], Array]]
 
     def __init__(self, scheme: "Scheme[...]", options: Mapping[str, Any]) -> None:
         set_ = functools.partial(object.__setattr__, self)
@@ -126,38 +128,44 @@ class Initializer:
             dtype: dtype of the weights; None is the configured dtype, else JAX's default float.
             out_sharding: sharding of the result (`NamedSharding`, `PartitionSpec` under a mesh).
         """
-        recipe = self._recipe
-        if key is not None or not self._scheme.keyless:
+        if self._scheme.keyless and (key is None or is_key(key)):
+            key = None
+        else:
             check_key(key)
-        shape = as_shape(shape)
-        dtype = as_dtype(
-            self._options.get("dtype") if dtype is None else dtype, inexact=recipe.inexact
-        )
         if out_sharding is not None:
             return self._draw_sharded(key, shape, dtype, out_sharding)
-        drawer = self._drawers.get((shape, dtype))
-        if drawer is None:
-            drawer = self._drawer(shape, dtype)
+        x64 = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+        try:
+            drawer = self._drawers[shape, dtype, x64]  # type: ignore[index]
+        except (KeyError, TypeError):  # a new shape, or one that cannot be hashed
+            drawer = self._drawer(shape, dtype, x64)
         return drawer(key)
 
-    def _draw_sharded(self, key: Any, shape: Shape, dtype: DType, out_sharding: Any) -> Array:
+    def _resolved(self, shape: Any, dtype: Any) -> tuple[Shape, DType]:
+        dtype = self._options.get("dtype") if dtype is None else dtype
+        return as_shape(shape), as_dtype(dtype, inexact=self._recipe.inexact)
+
+    def _draw_sharded(self, key: Any, shape: Any, dtype: Any, out_sharding: Any) -> Array:
         recipe = self._recipe
+        shape, dtype = self._resolved(shape, dtype)
         if isinstance(recipe, Elementwise):
-            return draw(recipe.law(shape, dtype), key, shape, dtype, out_sharding)
+            return sample(recipe.law(shape, dtype), key, shape, dtype, out_sharding)
         return place(lambda key: recipe.build(key, shape, dtype), out_sharding)(key)
 
-    def _drawer(self, shape: Shape, dtype: DType) -> Callable[[Any], Array]:
-        """What remains to be done once shape and dtype are known; kept for the next call."""
-        recipe = self._recipe
+    def _drawer(self, shape: Any, dtype: Any, x64: bool) -> Callable[[Any], Array]:
+        """What is left to do once shape and dtype are known; kept for the next call."""
+        recipe, asked = self._recipe, (shape, dtype, x64)
+        shape, dtype = self._resolved(shape, dtype)
         if isinstance(recipe, Structured):
             return lambda key: recipe.build(key, shape, dtype)
-        program, values = prepare(recipe.law(shape, dtype), shape, dtype)
-
-        def drawer(key: Any) -> Array:
-            return program(key, *values, shape=shape, dtype=dtype, window=None)
-
-        if not any(isinstance(value, jax.Array) for value in values):  # traced values must not leak
-            self._drawers[shape, dtype] = drawer
+        program, parameters = prepare(recipe.law(shape, dtype), shape, dtype)
+        drawer = functools.partial(
+            program, parameters=parameters, shape=shape, dtype=dtype, window=None
+        )
+        # Not kept: parameters that are traced, or as large as weights.
+        small = isinstance(parameters, np.ndarray) and isinstance(asked[0], tuple)
+        if small and len(self._drawers) < _KEPT:
+            self._drawers[asked] = drawer
         return drawer
 
     # What will be drawn.

@@ -1,5 +1,7 @@
 """Independent oracles: written from definitions, in NumPy, with nothing of jinit in them."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 MASK = (1 << 32) - 1
@@ -32,3 +34,40 @@ def kolmogorov_smirnov(samples: np.ndarray, cdf) -> float:
 
 # P(sqrt(n) D > 2.77) = 2 exp(-2 * 2.77^2) = 4e-7 for large n (Kolmogorov's limit).
 KS_LIMIT = 2.77
+
+
+# Chance that a correct draw fails one comparison.
+ALPHA = 1e-7
+
+
+def assert_law(values: np.ndarray, cdf: Callable[[np.ndarray], np.ndarray]) -> None:
+    """The empirical distribution is within the Dvoretzky-Kiefer-Wolfowitz band of `cdf`.
+
+    P(sup |F_n - F| > e) <= 2 exp(-2 n e^2), with Massart's constant: exact for every n and F.
+    """
+    x = np.sort(np.ravel(values))
+    n = x.size
+    assert n >= 1000, "too few values to tell laws apart"
+    band = np.sqrt(np.log(2 / ALPHA) / (2 * n))
+    expected = cdf(x)
+    assert np.max(np.arange(1, n + 1) / n - expected) < band
+    assert np.max(expected - np.arange(n) / n) < band
+
+
+def assert_uniform(values: np.ndarray, low: float, high: float, *, rounding: float = 1e-6) -> None:
+    """Independent values from U[low, high): their distribution, and that both ends are reached."""
+    slack = rounding * max(abs(low), abs(high))
+    assert values.min() >= low - slack
+    assert values.max() <= high + slack
+    assert_law(values, lambda x: np.clip((x - low) / (high - low), 0, 1))
+    # The gap at an end is exponential with mean width / n.
+    gap = (high - low) * -np.log(ALPHA) / values.size + slack
+    assert values.min() < low + gap
+    assert values.max() > high - gap
+
+
+def assert_normal(values: np.ndarray, std: float) -> None:
+    """Independent values from N(0, std^2)."""
+    from scipy.special import ndtr
+
+    assert_law(values, lambda x: ndtr(x / std))

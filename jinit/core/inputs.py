@@ -25,7 +25,8 @@ __all__ = [
 
 def is_typed_key(value: Any) -> bool:
     """Whether `value` is an array of new-style keys (`jax.random.key`), of any shape."""
-    return hasattr(value, "dtype") and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
 
 
 def is_key(value: Any) -> bool:
@@ -37,12 +38,14 @@ def is_key(value: Any) -> bool:
 
 def check_key(key: Any) -> None:
     """Raise unless `key` is one PRNG key."""
+    if is_typed_key(key) and key.ndim == 0:  # the common case, on the path of every eager call
+        return
     if not is_key(key):
         raise TypeError(
             f"`key` must be a PRNG key, got {describe(key)}; make one with jax.random.key(seed)"
             + (", or map over a batch of keys with jax.vmap" if _looks_like_keys(key) else "")
         )
-    if is_typed_key(key) and key.ndim:
+    if is_typed_key(key):
         raise ValueError(
             f"`key` must be one PRNG key, got an array of keys of shape {tuple(key.shape)}; "
             "map over the keys with jax.vmap(lambda key: init(key, shape))(keys)"

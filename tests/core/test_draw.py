@@ -11,8 +11,9 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 from oracles import KS_LIMIT, kolmogorov_smirnov, threefry
 
+from jinit.core import programs
 from jinit.core.bits import Window
-from jinit.core.draw import draw
+from jinit.core.draw import sample
 from jinit.core.laws import Constant, Normal, TruncatedNormal, Uniform
 
 F32, C64 = np.dtype(np.float32), np.dtype(np.complex64)
@@ -49,7 +50,7 @@ def _cdf(law):
 @laws
 def test_distribution(law):
     """Kolmogorov-Smirnov on 200,000 draws; false alarm rate 4e-7 a law."""
-    weights = np.asarray(draw(law, KEY, (200_000,), F32), np.float64)
+    weights = np.asarray(sample(law, KEY, (200_000,), F32), np.float64)
     assert weights.shape == (200_000,)
     assert kolmogorov_smirnov(weights, _cdf(law)) < KS_LIMIT
 
@@ -57,13 +58,13 @@ def test_distribution(law):
 @laws
 def test_one_value_whatever_the_route(law):
     shape = (64, 33)
-    eager = np.asarray(draw(law, KEY, shape, F32))
+    eager = np.asarray(sample(law, KEY, shape, F32))
     routes = {
-        "jit": jax.jit(lambda key: draw(law, key, shape, F32))(KEY),
-        "jit with a constant key": jax.jit(lambda: draw(law, KEY, shape, F32))(),
-        "vmap": jax.vmap(lambda key: draw(law, key, shape, F32))(KEY[None])[0],
-        "jitted vmap": jax.jit(jax.vmap(lambda key: draw(law, key, shape, F32)))(KEY[None])[0],
-        "scan": jax.lax.scan(lambda c, key: (c, draw(law, key, shape, F32)), 0, KEY[None])[1][0],
+        "jit": jax.jit(lambda key: sample(law, key, shape, F32))(KEY),
+        "jit with a constant key": jax.jit(lambda: sample(law, KEY, shape, F32))(),
+        "vmap": jax.vmap(lambda key: sample(law, key, shape, F32))(KEY[None])[0],
+        "jitted vmap": jax.jit(jax.vmap(lambda key: sample(law, key, shape, F32)))(KEY[None])[0],
+        "scan": jax.lax.scan(lambda c, key: (c, sample(law, key, shape, F32)), 0, KEY[None])[1][0],
     }
     for route, weights in routes.items():
         np.testing.assert_array_equal(np.asarray(weights), eager, err_msg=route)
@@ -71,15 +72,15 @@ def test_one_value_whatever_the_route(law):
 
 @laws
 def test_window_is_the_part_of_the_whole(law):
-    whole = np.asarray(draw(law, KEY, (40, 50), F32))
-    part = draw(law, KEY, (7, 9), F32, window=Window((40, 50), (30, 41)))
+    whole = np.asarray(sample(law, KEY, (40, 50), F32))
+    part = sample(law, KEY, (7, 9), F32, window=Window((40, 50), (30, 41)))
     np.testing.assert_array_equal(np.asarray(part), whole[30:37, 41:50])
 
 
 def test_window_past_the_low_word():
     """Uniform draws on both sides of index 2**32, from Threefry on integers."""
     window = Window((2**17, 2**16), (2**16 - 1, 2**16 - 2))
-    drawn = np.asarray(draw(Uniform(), KEY, (2, 2), F32, window=window))
+    drawn = np.asarray(sample(Uniform(), KEY, (2, 2), F32, window=window))
     key = tuple(np.asarray(jax.random.key_data(KEY)).tolist())
     for row, column in np.ndindex(2, 2):
         position = (2**16 - 1 + row) * 2**16 + 2**16 - 2 + column
@@ -93,7 +94,7 @@ def test_tail(near, sign):
     """Beyond `near` the excess x^2 / 2 loses exp(-d(n + d/2)) M(n + d) / M(n): checked by KS."""
     bounds = (near, math.inf) if sign > 0 else (-math.inf, -near)
     law = TruncatedNormal(0.0, 1.0, *bounds)
-    x = sign * np.asarray(draw(law, KEY, (100_000,), F32), np.float64)
+    x = sign * np.asarray(sample(law, KEY, (100_000,), F32), np.float64)
     assert x.shape == (100_000,)
     assert x.min() > near
     if near < 30:
@@ -105,7 +106,7 @@ def test_tail(near, sign):
 
 
 def test_tail_reaches_both_ends():
-    x = np.asarray(draw(TruncatedNormal(0.0, 1.0, 3.0, 3.001), KEY, (10_000,), F32))
+    x = np.asarray(sample(TruncatedNormal(0.0, 1.0, 3.0, 3.001), KEY, (10_000,), F32))
     assert 3.0 < x.min() < 3.00001
     assert 3.00099 < x.max() < 3.001
 
@@ -113,8 +114,8 @@ def test_tail_reaches_both_ends():
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"])
 @laws
 def test_narrow_dtypes_round_once(law, dtype):
-    narrow = draw(law, KEY, (64, 64), np.dtype(dtype))
-    wide = np.asarray(draw(law, KEY, (64, 64), F32))
+    narrow = sample(law, KEY, (64, 64), np.dtype(dtype))
+    wide = np.asarray(sample(law, KEY, (64, 64), F32))
     assert narrow.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(
         np.asarray(narrow).astype(np.float32), wide.astype(dtype).astype(np.float32)
@@ -132,7 +133,7 @@ def test_narrow_dtypes_round_once(law, dtype):
 )
 def test_complex_laws(law, power, largest):
     n = 400_000
-    w = np.asarray(draw(law, KEY, (n,), C64), np.complex128)
+    w = np.asarray(sample(law, KEY, (n,), C64), np.complex128)
     square = np.abs(w) ** 2
     tolerance = 5 * square.std() / math.sqrt(n)
     assert abs(square.mean() - power) < tolerance
@@ -148,29 +149,29 @@ def test_complex_laws(law, power, largest):
 def test_complex_needs_symmetry():
     for law in (Uniform(0.0, 1.0), TruncatedNormal(0.0, 1.0, -1.0, 2.0)):
         with pytest.raises(ValueError, match="must be symmetric about zero"):
-            draw(law, KEY, (3,), C64)
+            sample(law, KEY, (3,), C64)
 
 
 def test_parameters_may_be_arrays_or_traced():
     scales = np.array([[1.0], [10.0]], np.float32)
-    unit = np.asarray(draw(Normal(), KEY, (2, 5), F32))
+    unit = np.asarray(sample(Normal(), KEY, (2, 5), F32))
     np.testing.assert_array_equal(
-        np.asarray(draw(Normal(0.0, scales), KEY, (2, 5), F32)), unit * scales
+        np.asarray(sample(Normal(0.0, scales), KEY, (2, 5), F32)), unit * scales
     )
-    traced = jax.jit(lambda s: draw(Normal(0.0, s), KEY, (2, 5), F32))(jnp.float32(3.0))
+    traced = jax.jit(lambda s: sample(Normal(0.0, s), KEY, (2, 5), F32))(jnp.float32(3.0))
     np.testing.assert_array_equal(np.asarray(traced), unit * np.float32(3))
-    bounds = jax.jit(lambda b: draw(TruncatedNormal(0.0, 1.0, -b, b), KEY, (2, 500), F32))(0.5)
+    bounds = jax.jit(lambda b: sample(TruncatedNormal(0.0, 1.0, -b, b), KEY, (2, 500), F32))(0.5)
     assert float(jnp.abs(bounds).max()) < 0.5
-    slope = jax.grad(lambda s: draw(Normal(0.0, s), KEY, (2, 5), F32).sum())(2.0)
+    slope = jax.grad(lambda s: sample(Normal(0.0, s), KEY, (2, 5), F32).sum())(2.0)
     np.testing.assert_allclose(slope, unit.sum(), rtol=1e-5)
     with pytest.raises(
         ValueError, match=r"shape \(3,\), which does not broadcast to weights of shape \(2, 5\)"
     ):
-        draw(Normal(0.0, np.ones(3)), KEY, (2, 5), F32)
+        sample(Normal(0.0, np.ones(3)), KEY, (2, 5), F32)
 
 
 def test_constant_fills_any_dtype():
-    filled = draw(Constant(np.arange(3)), None, (2, 3), np.dtype(np.int8))
+    filled = sample(Constant(np.arange(3)), None, (2, 3), np.dtype(np.int8))
     assert filled.dtype == jnp.int8
     assert filled.tolist() == [[0, 1, 2], [0, 1, 2]]
 
@@ -182,19 +183,17 @@ def test_constant_fills_any_dtype():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_no_temporaries(law, dtype):
     shape = (2048, 2048)
-    program = jax.jit(lambda key: draw(law, key, shape, np.dtype(dtype)))
+    program = jax.jit(lambda key: sample(law, key, shape, np.dtype(dtype)))
     memory = program.lower(KEY).compile().memory_analysis()
     assert memory.output_size_in_bytes == 2048 * 2048 * np.dtype(dtype).itemsize
     assert memory.temp_size_in_bytes < 0.01 * memory.output_size_in_bytes
 
 
 def test_scales_and_keys_share_one_program():
-    from jinit.core import draw as module
-
-    before = module._normal._cache_size()
+    before = programs.normal._cache_size()
     for seed, scale in enumerate([0.1, 0.2, 0.3]):
-        draw(Normal(0.0, scale), jax.random.key(seed), (17, 19), F32)
-    assert module._normal._cache_size() == before + 1
+        sample(Normal(0.0, scale), jax.random.key(seed), (17, 19), F32)
+    assert programs.normal._cache_size() == before + 1
 
 
 # --- sharding ---------------------------------------------------------------------------------
@@ -213,8 +212,8 @@ def _mesh(shape, kind):
 def test_every_mesh_gives_the_same_bits(mesh_shape, kind):
     sharding = NamedSharding(_mesh(mesh_shape, kind), PartitionSpec("x", "y"))
     for law in (Uniform(-1.0, 1.0), Normal(), TruncatedNormal()):
-        whole = np.asarray(draw(law, KEY, (16, 24), F32))
-        parts = draw(law, KEY, (16, 24), F32, sharding)
+        whole = np.asarray(sample(law, KEY, (16, 24), F32))
+        parts = sample(law, KEY, (16, 24), F32, sharding)
         assert parts.sharding.is_equivalent_to(sharding, 2)
         np.testing.assert_array_equal(np.asarray(parts), whole)
 
@@ -223,7 +222,7 @@ def test_every_mesh_gives_the_same_bits(mesh_shape, kind):
 def test_each_device_draws_only_its_shard(mesh_shape):
     sharding = NamedSharding(_mesh(mesh_shape, "Auto"), PartitionSpec("x", "y"))
     for law in (Uniform(-1.0, 1.0), Normal(), TruncatedNormal()):
-        run = functools.partial(draw, law, shape=(2048, 1024), dtype=F32, out_sharding=sharding)
+        run = functools.partial(sample, law, shape=(2048, 1024), dtype=F32, out_sharding=sharding)
         compiled = jax.jit(lambda key, run=run: run(key)).lower(KEY).compile()
         memory = compiled.memory_analysis()
         assert memory.output_size_in_bytes == 2048 * 1024 * 4 // 8
@@ -233,16 +232,18 @@ def test_each_device_draws_only_its_shard(mesh_shape):
 
 def test_partition_spec_needs_a_mesh():
     with pytest.raises(ValueError, match=r"no mesh is set; enter one with jax\.set_mesh"):
-        draw(Normal(), KEY, (8, 8), F32, PartitionSpec("x"))
+        sample(Normal(), KEY, (8, 8), F32, PartitionSpec("x"))
 
 
 @pytest.mark.parametrize("kind", ["Auto", "Explicit"])
 def test_partition_spec_under_a_mesh(kind):
-    whole = np.asarray(draw(Normal(), KEY, (8, 8), F32))
+    whole = np.asarray(sample(Normal(), KEY, (8, 8), F32))
     mesh = _mesh((4, 2), kind)
     with jax.set_mesh(mesh):
-        eager = draw(Normal(), KEY, (8, 8), F32, PartitionSpec("x", "y"))
-        jitted = jax.jit(lambda key: draw(Normal(), key, (8, 8), F32, PartitionSpec("x", "y")))(KEY)
+        eager = sample(Normal(), KEY, (8, 8), F32, PartitionSpec("x", "y"))
+        jitted = jax.jit(lambda key: sample(Normal(), key, (8, 8), F32, PartitionSpec("x", "y")))(
+            KEY
+        )
     for parts in (eager, jitted):
         np.testing.assert_array_equal(np.asarray(parts), whole)
         assert parts.sharding.is_equivalent_to(NamedSharding(mesh, PartitionSpec("x", "y")), 2)
@@ -250,9 +251,9 @@ def test_partition_spec_under_a_mesh(kind):
 
 def test_shard_map_of_windows():
     """A device can draw its own window by hand, too, with the same bits."""
-    whole = np.asarray(draw(Normal(), KEY, (16, 8), F32))
+    whole = np.asarray(sample(Normal(), KEY, (16, 8), F32))
     rows = [
-        np.asarray(draw(Normal(), KEY, (2, 8), F32, window=Window((16, 8), (2 * i, 0))))
+        np.asarray(sample(Normal(), KEY, (2, 8), F32, window=Window((16, 8), (2 * i, 0))))
         for i in range(8)
     ]
     np.testing.assert_array_equal(np.concatenate(rows), whole)
@@ -265,9 +266,9 @@ def test_eager_shard_map():
     law = TruncatedNormal(0.0, 1.0, -1.234, 2.0)
 
     def member(keys):
-        return draw(law, keys[0], (4, 4), F32)[None]
+        return sample(law, keys[0], (4, 4), F32)[None]
 
     keys = jax.random.split(KEY, 8)
     together = jax.shard_map(member, mesh=mesh, in_specs=spec, out_specs=spec)(keys)
-    alone = np.stack([np.asarray(draw(law, key, (4, 4), F32)) for key in keys])
+    alone = np.stack([np.asarray(sample(law, key, (4, 4), F32)) for key in keys])
     np.testing.assert_array_equal(np.asarray(together), alone)
