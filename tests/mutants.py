@@ -1,0 +1,88 @@
+"""Hand-made faults, each of which the fast suite must notice. `test_mutants.py` plants them.
+
+A mutant is one replacement in one file of the package, and the test files of which at least one
+test has to fail. Each stands for a mistake that initializer code really makes: a scale squared or
+not, fans swapped, a truncation constant dropped, a draw in the narrow dtype, a wrong tap.
+"""
+
+from typing import NamedTuple
+
+CATALOGUE = ("test_catalogue.py",)
+
+
+class Mutant(NamedTuple):
+    """Replace `old` (which occurs once) by `new` in `file`; `tests` must fail."""
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...] = CATALOGUE
+
+
+MUTANTS = [
+    # Bits.
+    Mutant("core/bits.py", "(13, 15, 26, 6)", "(13, 15, 26, 7)", ("core/test_bits.py",)),
+    Mutant("core/bits.py", "_GROUPS = 5", "_GROUPS = 4", ("core/test_bits.py",)),
+    Mutant("core/bits.py", "0x1BD11BDA", "0x1BD11BDB", ("core/test_bits.py",)),
+    Mutant(
+        "core/bits.py",
+        "return a[0] + b[0] + carry, low",
+        "return a[0] + b[0], low",
+        ("core/test_bits.py",),
+    ),
+    Mutant(
+        "core/bits.py",
+        "if base + span < 2**32:",
+        "if base + span < 2**33:",
+        ("core/test_bits.py",),
+    ),
+    Mutant("core/bits.py", "+ (cross >> np.uint32(16))", "", ("core/test_bits.py",)),
+    Mutant("core/bits.py", "first ^ second, _UINTS", "first, _UINTS", ("core/test_bits.py",)),
+    # Draws.
+    Mutant(
+        "core/draw.py",
+        "lax.convert_element_type(lax.max(z, floor) * stddev + center, dtype)",
+        "lax.convert_element_type(lax.max(z, floor), dtype) * stddev.astype(dtype)",
+    ),
+    Mutant("core/draw.py", "unsigned(width - mantissa)", "unsigned(width - mantissa + 1)"),
+    Mutant("core/draw.py", "lax.max(z, floor) * stddev + center", "z * stddev + center", ("test_drop_in.py",)),
+    Mutant("core/draw.py", "share = stddev * real.type(_SQRT_HALF)", "share = stddev"),
+    Mutant("core/draw.py", "jnp.sqrt(u) * radius", "u * radius"),
+    Mutant("core/draw.py", "inside = -jnp.expm1(-upper * upper)", "inside = jnp.ones_like(upper)", ("core/test_draw.py",)),
+    Mutant("core/draw.py", "for _ in range(3):", "for _ in range(0):", ("core/test_draw.py",)),
+    Mutant("core/draw.py", "sign * z * stddev", "z * stddev"),
+    Mutant("core/draw.py", "key_radius, key_phase = split_key(key)", "key_radius = key_phase = key", ("core/test_draw.py",)),
+    # Laws.
+    Mutant("core/laws.py", "/ math.sqrt(12)", "/ 3", ("core/test_laws.py",)),
+    Mutant("core/laws.py", "self.stddev * truncated_moments(self.lower, self.upper)[1]", "self.stddev"),
+    Mutant("core/laws.py", "square / math.expm1(square)", "square / math.exp(square)", ("core/test_laws.py",)),
+    # Variance scaling.
+    Mutant("schemes/variance.py", "0.87962566103423978", "1.0"),
+    Mutant("schemes/variance.py", "factor=2 if is_complex else 3", "factor=1"),
+    Mutant("schemes/variance.py", "factor=2 if is_complex else 3", "factor=3"),
+    Mutant("schemes/variance.py", "variance = scale / fan if fan else 0.0 * scale", "variance = 10 * scale / fan if fan else 0.0 * scale"),
+    Mutant("schemes/variance.py", "variance = scale / fan if fan else 0.0 * scale", "variance = (scale / fan) ** 2 if fan else 0.0 * scale"),
+    Mutant("schemes/variance.py", "variance = scale / fan if fan else 0.0 * scale", "variance = 0.0 * scale"),
+    Mutant("schemes/variance.py", "else calculate_gain(gain) ** 2", "else calculate_gain(gain)"),
+    Mutant("schemes/variance.py", 'return check_non_negative("gain", gain) ** 2', 'return check_non_negative("gain", gain)'),
+    Mutant("schemes/he.py", '_slope", negative_slope) ** 2)', '_slope", negative_slope))'),
+    Mutant("fans.py", "return Fans(_ratio(taps * inputs, into), _ratio(taps * outputs, groups * out_of))", "return Fans(_ratio(taps * outputs, into), _ratio(taps * inputs, groups * out_of))"),
+    Mutant("fans.py", "_ratio(taps * outputs, groups * out_of)", "_ratio(taps * outputs, out_of)"),
+    Mutant("fans.py", "return (self.fan_in + self.fan_out) / 2", "return self.fan_in + self.fan_out"),
+    Mutant("fans.py", "(self.fan_in * self.fan_out) ** 0.5", "self.fan_in * self.fan_out"),
+    # Plain distributions and constants.
+    Mutant("schemes/distributions.py", "math.sqrt(3) * check_non_negative", "check_non_negative"),
+    Mutant("schemes/distributions.py", "Uniform(0.0, 1.0, check_non_negative", "Uniform(-1.0, 1.0, check_non_negative"),
+    Mutant("schemes/distributions.py", "return _everywhere(Normal(mean, stddev))", "return _everywhere(Normal(stddev, mean))"),
+    Mutant("schemes/distributions.py", "(low - mean) / stddev, (high - mean) / stddev", "low / stddev, high / stddev"),
+    Mutant("schemes/distributions.py", "/ truncated_moments(law.lower, law.upper)[1]", "* truncated_moments(law.lower, law.upper)[1]"),
+    Mutant("schemes/constants.py", "Constant(1), inexact", "Constant(0), inexact"),
+    # Values.
+    Mutant("initializer.py", 'set_("_hash", None)', 'set_("_hash", id(options))'),
+    Mutant("options.py", "mine.tobytes() == theirs.tobytes()", "True", ("test_scheme.py",)),
+    Mutant("scheme.py", "return is_typed_key(args[0]) or (shaped and is_key(args[0]))", "return is_typed_key(args[0])", ("test_scheme.py",)),
+    Mutant("initializer.py", "if not any(isinstance(value, jax.Array) for value in values):", "if True:", ("test_scheme.py",)),
+    # Gains.
+    Mutant("gains.py", "2 / (1 + negative_slope**2)", "2 / (1 + negative_slope)", ("test_gains.py",)),
+    Mutant("gains.py", '"tanh": 5 / 3', '"tanh": 1.5925374', ("test_gains.py",)),
+]  # fmt: skip
