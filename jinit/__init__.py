@@ -7,11 +7,30 @@ from jinit.config import from_config, get, to_config
 from jinit.fans import Fans, compute_fans
 from jinit.gains import calculate_gain
 from jinit.initializer import Initializer
+from jinit.schemes.assemblies import split, stacked
+from jinit.schemes.bias import prior_bias, torch_bias
+from jinit.schemes.callables import from_function
+from jinit.schemes.combinators import clipped, masked, scaled, zero_rows
 from jinit.schemes.constants import constant, from_array, ones, zeros
+from jinit.schemes.conv_orthogonality import conv_orthogonal, delta_orthogonal
 from jinit.schemes.distributions import normal, truncated_normal, uniform
+from jinit.schemes.embeddings import embedding
+from jinit.schemes.gates import chrono_bias, lstm_bias, uniform_gate_bias
 from jinit.schemes.glorot import glorot_normal, glorot_uniform, xavier_normal, xavier_uniform
 from jinit.schemes.he import he_normal, he_uniform, kaiming_normal, kaiming_uniform
+from jinit.schemes.identities import dirac, eye, identity
+from jinit.schemes.isometries import scaled_uniform_orthogonal, spectral
 from jinit.schemes.lecun import lecun_normal, lecun_uniform
+from jinit.schemes.linear_recurrence import lru_nu_log, lru_theta_log
+from jinit.schemes.mamba import mamba2_a_log, mamba_a_log, mamba_dt_bias
+from jinit.schemes.mirroring import looks_linear
+from jinit.schemes.orthogonality import orthogonal
+from jinit.schemes.recurrent import block_orthogonal
+from jinit.schemes.sinusoidal import siren
+from jinit.schemes.sparsity import positive_unitball, sparse
+from jinit.schemes.state_space import hippo_legs, hippo_legs_input, s4d_inv, s4d_lin, s4d_real
+from jinit.schemes.unit import uniform_unit_scaling, unit_scaling
+from jinit.schemes.upsampling import bilinear, icnr
 from jinit.schemes.variance import variance_scaling
 
 __version__ = "0.1.0"
@@ -19,27 +38,67 @@ __version__ = "0.1.0"
 __all__ = [
     "Fans",
     "Initializer",
+    "bilinear",
+    "block_orthogonal",
     "calculate_gain",
+    "chrono_bias",
+    "clipped",
     "compute_fans",
     "constant",
+    "conv_orthogonal",
+    "delta_orthogonal",
+    "dirac",
+    "embedding",
+    "eye",
     "from_array",
     "from_config",
+    "from_function",
     "get",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "hippo_legs",
+    "hippo_legs_input",
+    "icnr",
+    "identity",
     "kaiming_normal",
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "looks_linear",
+    "lru_nu_log",
+    "lru_theta_log",
+    "lstm_bias",
+    "mamba2_a_log",
+    "mamba_a_log",
+    "mamba_dt_bias",
+    "masked",
     "normal",
     "ones",
+    "orthogonal",
+    "positive_unitball",
+    "prior_bias",
+    "s4d_inv",
+    "s4d_lin",
+    "s4d_real",
+    "scaled",
+    "scaled_uniform_orthogonal",
+    "siren",
+    "sparse",
+    "spectral",
+    "split",
+    "stacked",
     "to_config",
+    "torch_bias",
     "truncated_normal",
     "uniform",
+    "uniform_gate_bias",
+    "uniform_unit_scaling",
+    "unit_scaling",
     "variance_scaling",
     "xavier_normal",
     "xavier_uniform",
+    "zero_rows",
     "zeros",
 ]

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Axes", "AxisSpec", "Shape", "canonical_shape", "explicit_axes"]
+__all__ = ["Axes", "AxisSpec", "Shape", "canonical_shape", "check_roles", "explicit_axes"]
 
 AxisSpec: TypeAlias = int | Sequence[int]
 Shape: TypeAlias = tuple[int, ...]
@@ -87,6 +87,19 @@ def explicit_axes(
     )
     _check_disjoint(axes, shape)
     return axes
+
+
+def check_roles(**roles: AxisSpec) -> None:
+    """Raise if two roles name the same axis: what can be known before the shape is."""
+    seen: dict[int, str] = {}
+    for role, axes in roles.items():
+        for axis in (axes,) if isinstance(axes, int) else tuple(axes):
+            if axis in seen:
+                raise ValueError(
+                    f"`{seen[axis]}` (={roles[seen[axis]]}) and `{role}` (={axes}) both name axis "
+                    f"{axis}; give each axis one role"
+                )
+            seen[axis] = role
 
 
 def _too_few_axes(shape: Shape) -> str:

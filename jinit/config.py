@@ -1,6 +1,6 @@
 """Initializers by name and as JSON: `get`, `to_config`, `from_config`.
 
-May import: jax, numpy, `jinit.initializer`, `jinit.options`, `jinit.scheme`.
+May import: jax, numpy, `jinit.initializer`, `jinit.options`, `jinit.factory`.
 """
 
 import difflib
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from jinit.factory import Scheme, registry
 from jinit.initializer import Initializer
 from jinit.options import FrozenArray, function_name
-from jinit.scheme import Scheme, registry
 
 __all__ = ["from_config", "get", "to_config"]
 

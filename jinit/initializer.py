@@ -19,7 +19,7 @@ from jinit.core.laws import Law
 from jinit.options import hashable, same, show
 
 if TYPE_CHECKING:
-    from jinit.scheme import Scheme
+    from jinit.factory import Scheme
 
 __all__ = ["Elementwise", "Initializer", "Recipe", "Structured"]
 
@@ -136,7 +136,7 @@ class Initializer:
             return self._draw_sharded(key, shape, dtype, out_sharding)
         x64 = jax.config.jax_enable_x64  # type: ignore[attr-defined]
         try:
-            drawer = self._drawers[shape, dtype, x64]  # type: ignore[index]
+            drawer = self._drawers[shape, dtype, x64]
         except (KeyError, TypeError):  # a new shape, or one that cannot be hashed
             drawer = self._drawer(shape, dtype, x64)
         return drawer(key)

@@ -11,7 +11,7 @@ import pytest
 from catalogue import Case, load_cases
 
 import jinit
-from jinit.scheme import registry
+from jinit.factory import registry
 
 CASES = load_cases()
 KEY = jax.random.key(20240607)

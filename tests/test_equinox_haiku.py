@@ -23,7 +23,7 @@ def test_equinox_linear():
     layer = eqx.nn.Linear(50, 60, key=KEY)
     init = jinit.he_normal(layout="OI")
     weight = init(KEY, layer.weight.shape, layer.weight.dtype)
-    layer = eqx.tree_at(lambda l: l.weight, layer, weight)
+    layer = eqx.tree_at(lambda layer: layer.weight, layer, weight)
     _assert_scale(layer.weight, np.sqrt(2 / 50))
     assert layer(jnp.ones(50)).shape == (60,)
 

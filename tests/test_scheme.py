@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jinit
-from jinit.scheme import Scheme, registry
+from jinit.factory import Scheme, registry
 
 KEY = jax.random.key(0)
 
@@ -260,7 +260,7 @@ AT_THE_DRAW = [
     (lambda: jinit.normal()(jax.random.split(jax.random.PRNGKey(0)), (3,)), TypeError, "map over a batch of keys with jax.vmap"),
     (lambda: jinit.normal()(KEY, (3,), jnp.int32), ValueError, "`dtype` .=int32. must be a floating or complex dtype"),
     (lambda: jinit.constant([1.0, 2.0])(None, (3,)), ValueError, "`value` has shape .2,., which does not broadcast to weights of shape .3,."),
-    (lambda: jinit.constant(0.5)(None, (3,), jnp.int32), ValueError, "dtype int32 cannot hold 0.5; use a floating dtype"),
+    (lambda: jinit.constant(0.5)(None, (3,), jnp.int32), ValueError, "dtype int32 cannot hold `value` .=0.5.; use a floating dtype"),
     (lambda: jinit.from_array([[1.0, 2.0]])(None, (2, 1)), ValueError, "`array` has shape .1, 2., but weights of .2, 1. are asked for; it has that shape transposed"),
     (lambda: jinit.from_array([1.0, 2.0])(None, (2, 2)), ValueError, "`array` has shape .2,., but weights of .2, 2. are asked for"),
     (lambda: jinit.variance_scaling(1.0, "fan_in", "normal", groups=3)(KEY, (3, 3, 4, 8)), ValueError, "must be divisible by `groups` .=3."),

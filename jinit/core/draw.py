@@ -33,6 +33,10 @@ Parameters: TypeAlias = tuple[Any, ...]
 # between the bounds (about 20,000 at 3, none at 5.4), and the tail is inverted instead.
 TAIL = 3.0
 
+# How jax.nn.initializers multiplies: (sqrt 2 * std) * erf_inv(u) since jax 0.12, and
+# (sqrt 2 * erf_inv(u)) * std before. The last bit differs, and jinit's is that of its jax.
+_MERGES_FACTORS = jax.__version_info__ >= (0, 12)
+
 # Below every normal draw: the quantile of the least uniform is -5.4, in float64 -8.3.
 _FLOOR = -100.0
 
@@ -79,7 +83,7 @@ def prepare(law: Law, shape: Shape, dtype: DType) -> tuple[Program, Any]:
     return program, values
 
 
-def _parameter(value: Any, dtype: DType, shape: Shape) -> Any:
+def _parameter(value: Any, dtype: DType, shape: Shape | None) -> Any:
     """`value` in `dtype`, of the rank of `shape` unless scalar; host values stay on the host."""
     if isinstance(value, (int, float)):
         return dtype.type(value)
@@ -88,7 +92,7 @@ def _parameter(value: Any, dtype: DType, shape: Shape) -> Any:
         value = array.astype(array.dtype if array.dtype.kind == "c" else dtype)[()]
     elif not jnp.issubdtype(value.dtype, np.complexfloating):
         value = lax.convert_element_type(value, dtype)
-    if value.ndim == 0:
+    if value.ndim == 0 or shape is None:
         return value
     check_broadcasts("a parameter", value, shape)
     return value.reshape((1,) * (len(shape) - value.ndim) + value.shape)
@@ -100,20 +104,16 @@ def place(run: Callable[..., Array], out_sharding: Any) -> Callable[..., Array]:
     On a mesh with explicit axes the draw happens in auto mode and the result is typed with the
     sharding; elsewhere the partitioner is told the sharding of the output.
     """
-    mesh = getattr(out_sharding, "mesh", None)
-    if isinstance(out_sharding, jax.sharding.PartitionSpec):
-        mesh = jax.sharding.get_abstract_mesh()
-        if mesh.empty:
-            raise ValueError(
-                f"`out_sharding` (={out_sharding}) is a PartitionSpec and no mesh is set; "
-                "enter one with jax.set_mesh(mesh), or pass jax.sharding.NamedSharding(mesh, spec)"
-            )
-    explicit = mesh is not None and mesh.explicit_axes
-    if explicit:
-        typed: Callable[..., Array] = jax.sharding.auto_axes(
-            run, axes=explicit, out_sharding=out_sharding
+    current = jax.sharding.get_abstract_mesh()
+    if isinstance(out_sharding, jax.sharding.PartitionSpec) and current.empty:
+        raise ValueError(
+            f"`out_sharding` (={out_sharding}) is a PartitionSpec and no mesh is set; "
+            "enter one with jax.set_mesh(mesh), or pass jax.sharding.NamedSharding(mesh, spec)"
         )
-        return typed
+    explicit = () if current.empty else current.explicit_axes
+    if explicit:
+        # Under jit, or each device would first make the whole array.
+        return jax.jit(jax.sharding.auto_axes(run, axes=explicit, out_sharding=out_sharding))
     return jax.jit(run, out_shardings=out_sharding)
 
 
@@ -134,7 +134,11 @@ def _plan_uniform(law: Uniform, dtype: DType) -> tuple[Program, Parameters]:
 def _plan_normal(law: Normal, dtype: DType) -> tuple[Program, Parameters]:
     if dtype.kind == "c":
         return programs.complex_normal, tuple(law)
-    return programs.normal, (*law, _FLOOR)
+    real = real_dtype(dtype)
+    root, stddev = real.type(np.sqrt(2)), _parameter(law.stddev, real, None)
+    if _MERGES_FACTORS:
+        return programs.normal, (law.center, root * stddev, 1.0, -np.inf)
+    return programs.normal, (law.center, root, stddev, _FLOOR)
 
 
 def _plan_truncated(law: TruncatedNormal, dtype: DType) -> tuple[Program, Parameters]:
@@ -184,5 +188,3 @@ _PROGRAMS: dict[type, Callable[[Any, DType], tuple[Program, Parameters]]] = {
     TruncatedNormal: _plan_truncated,
     Uniform: _plan_uniform,
 }
-
-draw = sample

@@ -16,6 +16,7 @@ __all__ = [
     "as_dtype",
     "as_shape",
     "check_broadcasts",
+    "check_holds",
     "check_key",
     "describe",
     "is_key",
@@ -115,6 +116,16 @@ def check_broadcasts(name: str, value: Any, shape: tuple[int, ...]) -> None:
             f"{name} has shape {found}, which does not broadcast to weights of shape {shape}; "
             "its trailing axes must be 1 or equal the weights'"
         )
+
+
+def check_holds(name: str, value: Any, dtype: np.dtype[Any]) -> None:
+    """Raise unless `value`, a number or an array, survives in an integer or boolean `dtype`."""
+    if dtype.kind not in "biu" or isinstance(value, jax.core.Tracer):
+        return
+    array = np.asarray(value)
+    if not np.array_equal(array.astype(dtype), array):
+        shown = describe(array) if array.ndim else repr(value)
+        raise ValueError(f"dtype {dtype.name} cannot hold {name} (={shown}); use a floating dtype")
 
 
 def describe(value: Any) -> str:

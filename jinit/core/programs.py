@@ -116,15 +116,17 @@ def uniform(key: Array, parameters: Any, *, shape: Shape, dtype: DType, window: 
 
 @_compiled
 def normal(key: Array, parameters: Any, *, shape: Shape, dtype: DType, window: Placed) -> Array:
-    """`center + stddev * z`, from (center, stddev, floor).
+    """`center + first * second * erf_inv(u)`, from (center, first, second, floor).
 
-    No z comes near the floor. A maximum that the compiler cannot resolve keeps the two factors,
-    sqrt(2) and the standard deviation, from being merged.
+    The factors' product is sqrt(2) times the standard deviation. Nothing comes near the floor: a
+    maximum that the compiler cannot resolve keeps it from merging the factors.
     """
-    center, stddev, floor = _opaque(parameters)
+    center, first, second, floor = _opaque(parameters)
     real = real_dtype(dtype)
-    z = _gauss(_unit(key, shape, real, window), _above_minus_one(real), real.type(1))
-    return _rounded(lax.max(z, jnp.broadcast_to(floor, shape)) * stddev + center, dtype)
+    unit = _unit(key, shape, real, window)
+    quantile = lax.erf_inv(_between(unit, _above_minus_one(real), real.type(1)))
+    z = lax.max(quantile * first, jnp.broadcast_to(floor, shape))
+    return _rounded(z * second + center, dtype)
 
 
 @_compiled

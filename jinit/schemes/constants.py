@@ -1,15 +1,15 @@
 """Schemes without randomness: zeros, ones, a constant, given weights.
 
-May import: numpy, `jinit.core`, `jinit.options`, `jinit.scheme`.
+May import: numpy, `jinit.core`, `jinit.options`, `jinit.factory`.
 """
 
 from typing import Any
 
 import numpy as np
 
-from jinit.core.inputs import check_broadcasts
+from jinit.core.inputs import check_broadcasts, check_holds
 from jinit.core.laws import Constant
-from jinit.scheme import Elementwise, Recipe, scheme
+from jinit.factory import Elementwise, Recipe, scheme
 
 __all__ = ["constant", "from_array", "ones", "zeros"]
 
@@ -65,7 +65,7 @@ def constant(value: Any, dtype: Any = None) -> Recipe:
 
     def law(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Constant:
         check_broadcasts("`value`", value, shape)
-        _check_holds(value, dtype)
+        check_holds("`value`", value, dtype)
         return Constant(value)
 
     return Elementwise(law, inexact=False)
@@ -98,15 +98,7 @@ def from_array(array: Any, dtype: Any = None) -> Recipe:
             raise ValueError(
                 f"`array` has shape {found}, but weights of {shape} are asked for{hint}"
             )
-        _check_holds(weights, dtype)
+        check_holds("`array`", weights, dtype)
         return Constant(weights)
 
     return Elementwise(law, inexact=False)
-
-
-def _check_holds(value: Any, dtype: np.dtype[Any]) -> None:
-    if dtype.kind not in "biu" or not isinstance(value, (int, float, complex, np.ndarray)):
-        return
-    array = np.asarray(value)
-    if not np.array_equal(array.astype(dtype), array):
-        raise ValueError(f"dtype {dtype.name} cannot hold {value!r}; use a floating dtype")

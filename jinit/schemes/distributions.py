@@ -1,6 +1,6 @@
 """Plain distributions: uniform, normal and truncated normal, their spread given directly.
 
-May import: `jinit.core`, `jinit.checks`, `jinit.scheme`.
+May import: `jinit.core`, `jinit.checks`, `jinit.factory`.
 """
 
 import math
@@ -10,7 +10,7 @@ import jax
 
 from jinit.checks import check_non_negative, check_number, check_positive
 from jinit.core.laws import Law, Normal, TruncatedNormal, Uniform, truncated_moments
-from jinit.scheme import Elementwise, Recipe, scheme
+from jinit.factory import Elementwise, Recipe, scheme
 
 __all__ = ["normal", "truncated_normal", "uniform"]
 

@@ -1,13 +1,13 @@
 """He (Kaiming) initialization: the fan, times the gain of the activation before.
 
-May import: `jinit.checks`, `jinit.scheme`, `jinit.schemes.variance`.
+May import: `jinit.checks`, `jinit.factory`, `jinit.schemes.variance`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from jinit.checks import check_choice, check_number
-from jinit.scheme import Recipe, scheme
+from jinit.factory import Recipe, scheme
 from jinit.schemes.variance import (
     NORMALS,
     Axis,

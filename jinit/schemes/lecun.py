@@ -1,12 +1,12 @@
 """LeCun initialization: the fan alone, for linear and self-normalizing layers.
 
-May import: `jinit.checks`, `jinit.scheme`, `jinit.schemes.variance`.
+May import: `jinit.checks`, `jinit.factory`, `jinit.schemes.variance`.
 """
 
 from typing import Any
 
 from jinit.checks import check_choice
-from jinit.scheme import Recipe, scheme
+from jinit.factory import Recipe, scheme
 from jinit.schemes.variance import (
     NORMALS,
     Axis,

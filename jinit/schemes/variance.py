@@ -1,6 +1,7 @@
 """Variance scaling, and the parts that its named cases (Glorot, He, LeCun) are made of.
 
-May import: jax, numpy, `jinit.core`, `jinit.checks`, `jinit.fans`, `jinit.gains`, `jinit.scheme`.
+May import: jax, numpy, `jinit.core`, `jinit.axes`, `jinit.checks`, `jinit.fans`,
+`jinit.gains`, `jinit.factory`.
 """
 
 import math
@@ -11,12 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jinit.axes import check_roles
 from jinit.checks import check_choice, check_non_negative, check_number
 from jinit.core.draw import real_dtype
 from jinit.core.laws import Law, Normal, TruncatedNormal, Uniform
+from jinit.factory import Elementwise, Recipe, scheme
 from jinit.fans import MODES, Fans, compute_fans
 from jinit.gains import calculate_gain
-from jinit.scheme import Elementwise, Recipe, scheme
 
 __all__ = [
     "Axis",
@@ -94,7 +96,7 @@ def fan_reader(
     in_axis: Axis, out_axis: Axis, batch_axis: Axis, fans: Any, layout: str | None, groups: int
 ) -> FanReader:
     """The function from shape to fans that these options mean."""
-    _check_axes(in_axis, out_axis, batch_axis)
+    check_roles(in_axis=in_axis, out_axis=out_axis, batch_axis=batch_axis)
     if fans is not None:
         given = _checked_fans(fans)
         return lambda shape: given
@@ -116,20 +118,6 @@ def _checked_fans(fans: Any) -> Fans:
     if min(fans) <= 0:
         raise ValueError(f"`fans` (={tuple(fans)}) must be positive")
     return Fans(*fans)
-
-
-def _check_axes(in_axis: Axis, out_axis: Axis, batch_axis: Axis) -> None:
-    """What can be known before the shape is: roles must not name the same axis."""
-    roles = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis}
-    seen: dict[int, str] = {}
-    for role, axes in roles.items():
-        for axis in (axes,) if isinstance(axes, int) else tuple(axes):
-            if axis in seen:
-                raise ValueError(
-                    f"`{seen[axis]}` (={roles[seen[axis]]}) and `{role}` (={axes}) both name axis "
-                    f"{axis}; give each axis one role"
-                )
-            seen[axis] = role
 
 
 def variance_recipe(scale: Any, mode: str, distribution: str, fans: FanReader) -> Recipe:
