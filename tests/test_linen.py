@@ -92,13 +92,32 @@ def test_a_scheme_needs_no_parentheses(make, inputs):
     )
 
 
-@layers
+FEED_FORWARD = {name: layer for name, layer in LAYERS.items() if layer[1] is not SEQUENCE} | {
+    name: LAYERS[name] for name in ("Dense", "Einsum", "MultiHeadDotProductAttention")
+}
+
+
+def _assert_bfloat16(params):
+    leaves = jax.tree.leaves(params)
+    assert {leaf.dtype for leaf in leaves} == {jnp.dtype(jnp.bfloat16)}
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
+
+
+@pytest.mark.parametrize(("make", "inputs"), FEED_FORWARD.values(), ids=FEED_FORWARD)
 def test_orthogonal_in_bfloat16(make, inputs):
     """The dtype that JAX's `orthogonal` refuses."""
     with jax.numpy_dtype_promotion("standard"):  # the layer multiplies it with float32 inputs
-        params = make(jinit.orthogonal(), param_dtype=jnp.bfloat16).init(KEY, inputs)
-    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype(jnp.bfloat16)}
-    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(params))
+        _assert_bfloat16(make(jinit.orthogonal(), param_dtype=jnp.bfloat16).init(KEY, inputs))
+
+
+@pytest.mark.parametrize("cell", [nn.LSTMCell, nn.OptimizedLSTMCell, nn.GRUCell, nn.MGUCell])
+def test_orthogonal_recurrent_kernels_in_bfloat16(cell):
+    init = jinit.orthogonal()
+    module = cell(6, kernel_init=init, recurrent_kernel_init=init, param_dtype=jnp.bfloat16)
+    step = jnp.ones((2, 8), jnp.bfloat16)
+    with jax.numpy_dtype_promotion("standard"):
+        carry = module.initialize_carry(KEY, step.shape)
+        _assert_bfloat16(module.init(KEY, carry, step))
 
 
 def _module_for(case):
