@@ -33,16 +33,16 @@ def jax_contenders() -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
 
 
 def torch_contenders() -> dict[str, Callable[[], Any]]:
-    """torch.nn.init in place, on all threads; none without torch."""
+    """torch.nn.init on all threads, allocation included as it is for JAX; none without torch."""
     try:
         import torch
     except ImportError:
         return {}
-    weights = torch.empty(SHAPE)
+    init, empty = torch.nn.init, lambda: torch.empty(SHAPE)
     return {
-        "uniform": lambda: torch.nn.init.kaiming_uniform_(weights),
-        "normal": lambda: torch.nn.init.normal_(weights, 0.0, 0.02),
-        "truncated normal": lambda: torch.nn.init.trunc_normal_(weights, 0.0, 0.02, -0.04, 0.04),
+        "uniform": lambda: init.kaiming_uniform_(empty()),
+        "normal": lambda: init.normal_(empty(), 0.0, 0.02),
+        "truncated normal": lambda: init.trunc_normal_(empty(), 0.0, 0.02, -0.04, 0.04),
     }
 
 

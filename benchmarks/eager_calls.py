@@ -13,7 +13,7 @@ from measure import Ratio, main, ratios
 
 import jinit
 
-SHAPE, CALLS = (64, 64), 300
+SHAPE, CALLS = (16, 16), 300
 NAMES = ("he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "normal", "truncated_normal")
 
 
@@ -46,4 +46,4 @@ def measure(rounds: int) -> list[Ratio]:
 
 
 if __name__ == "__main__":
-    main("One eager call at 64 x 64", measure)
+    main("One eager call at 16 x 16", measure)

@@ -17,11 +17,11 @@ NAMES = ("he_normal", "he_uniform", "normal", "truncated_normal")
 def measure(rounds: int) -> list[Ratio]:
     """One new shape a round; the two sides take turns at going first."""
     key, rows = jax.random.key(0), []
-    for name in NAMES:
+    for place, name in enumerate(NAMES):
         sides = {"jinit": getattr(jinit, name)(), "jax": getattr(initializers, name)()}
         times: dict[str, list[float]] = {side: [] for side in sides}
         for round_ in range(rounds + 1):
-            shape = (101 + 2 * round_, 64)
+            shape = (101 + 2 * round_, 64 + place)  # programs are shared between laws
             order = list(sides) if round_ % 2 else list(reversed(sides))
             for side in order:
                 seconds = timed(lambda init=sides[side], shape=shape: init(key, shape))

@@ -1,7 +1,7 @@
 """Orthogonal matrices against jax.nn.initializers, torch and the speed of matrix products.
 
-The limit is what 4/3 n^3 multiply-adds, counted as two flops each halved, take at the speed of one
-n x n matrix product: the work of forming a Haar matrix from its reflectors, all of it in products.
+The limit is the time that 4/3 n^3 flops, the work of forming a Haar matrix from its reflectors,
+take at the speed of one n x n matrix product, which is 2 n^3.
 
     python benchmarks/orthogonal.py [--rounds 9] [--json orthogonal.json]
 """
@@ -25,8 +25,7 @@ def _torch(n: int) -> dict[str, Callable[[], Any]]:
         import torch
     except ImportError:
         return {}
-    weights = torch.empty(n, n)
-    return {"torch": lambda: torch.nn.init.orthogonal_(weights)}
+    return {"torch": lambda: torch.nn.init.orthogonal_(torch.empty(n, n))}
 
 
 def _square(n: int, rounds: int) -> list[Ratio]:
@@ -60,8 +59,8 @@ def _batched(rounds: int) -> list[Ratio]:
 
 
 def measure(rounds: int) -> list[Ratio]:
-    """Square matrices of two sizes, and a batch of small ones."""
-    return [*_square(1024, rounds), *_square(2048, rounds), *_batched(rounds)]
+    """A batch of small matrices, and square ones of two sizes."""
+    return [*_batched(rounds), *_square(1024, rounds), *_square(2048, rounds)]
 
 
 if __name__ == "__main__":
