@@ -1,7 +1,9 @@
 """How the benchmarks measure: contenders interleaved in one process, ratios with their spread.
 
 A shared machine drifts, so that an absolute time says little. Each round runs every contender once,
-in turn; a ratio is taken within a round, and its median and quartiles over rounds are shown.
+in turn; a ratio is taken within a round, and its median and quartiles over rounds are shown. Between
+two runs there is a pause, because thread pools (LAPACK's, torch's) spin on for some milliseconds
+after their work and would slow whoever comes next.
 """
 
 import argparse
@@ -17,6 +19,8 @@ from typing import Any
 import jax
 from rich.console import Console
 from rich.table import Table
+
+PAUSE = 0.1  # seconds
 
 Contenders = Mapping[str, Callable[[], Any]]
 
@@ -40,7 +44,8 @@ class Ratio:
 
 
 def timed(run: Callable[[], Any]) -> float:
-    """Seconds until the result of `run()` is there."""
+    """Seconds until the result of `run()` is there, after a pause."""
+    time.sleep(PAUSE)
     start = time.perf_counter()
     jax.block_until_ready(run())
     return time.perf_counter() - start

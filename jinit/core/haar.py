@@ -49,7 +49,7 @@ _SERIES = 8
 
 # A CPU builds a stack this many elements at a time, so that a group stays in its cache. Stacks of
 # 4 to 7 million elements, of matrices from 64 x 64 to 768 x 768, take up to 2.2 times longer whole
-# and, at 64 and 256, up to 1.6 times longer in groups of a quarter.
+# and up to 1.2 times longer in groups of a quarter.
 _GROUP_ELEMENTS = 2**19
 
 # Reduced-precision products (TF32, bfloat16 passes) would cost orthogonality.
