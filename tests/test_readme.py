@@ -6,6 +6,8 @@ from pathlib import Path
 import jax
 import pytest
 
+from jinit.factory import registry
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -43,6 +45,11 @@ def test_ci_runs_the_commands():
     for command in commands:
         for part in command.split(" && "):
             assert part in ci, f"CI does not run {part!r}"
+
+
+def test_every_scheme_is_named():
+    for name in registry:
+        assert f"`{name}`" in README, name
 
 
 def test_paths_that_it_names_exist():
