@@ -1,9 +1,9 @@
 """How the benchmarks measure: contenders interleaved in one process, ratios with their spread.
 
-A shared machine drifts, so that an absolute time says little. Each round runs every contender once,
-in turn; a ratio is taken within a round, and its median and quartiles over rounds are shown. Between
-two runs there is a pause, because thread pools (LAPACK's, torch's) spin on for some milliseconds
-after their work and would slow whoever comes next.
+A shared machine drifts, so that an absolute time says little. Each round runs every contender
+once, in turn; a ratio is taken within a round, and its median and quartiles over rounds are shown.
+Between two runs there is a pause, because thread pools (LAPACK's, torch's) spin on for some
+milliseconds after their work and would slow whoever comes next.
 """
 
 import argparse
