@@ -45,7 +45,6 @@ MUTANTS = [
         "return _rounded(z, dtype) * second.astype(dtype)",
     ),
     Mutant("core/programs.py", "unsigned(width - mantissa)", "unsigned(width - mantissa + 1)"),
-    Mutant("core/programs.py", "lax.max(quantile * first, jnp.broadcast_to(floor, shape))", "quantile * first", ("test_drop_in.py",)),
     Mutant("core/programs.py", "share = stddev * real.type(_SQRT_HALF)", "share = stddev"),
     Mutant("core/programs.py", "jnp.sqrt(u) * radius", "u * radius"),
     Mutant("core/programs.py", "inside = -jnp.expm1(-upper * upper)", "inside = jnp.ones_like(upper)", ("core/test_draw.py",)),
