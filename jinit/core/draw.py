@@ -37,9 +37,6 @@ TAIL = 3.0
 # (sqrt 2 * erf_inv(u)) * std before. The last bit differs, and jinit's is that of its jax.
 _MERGES_FACTORS = jax.__version_info__ >= (0, 12)
 
-# Below every normal draw: the quantile of the least uniform is -5.4, in float64 -8.3.
-_FLOOR = -100.0
-
 
 def sample(
     law: Law,
@@ -137,8 +134,8 @@ def _plan_normal(law: Normal, dtype: DType) -> tuple[Program, Parameters]:
     real = real_dtype(dtype)
     root, stddev = real.type(np.sqrt(2)), _parameter(law.stddev, real, None)
     if _MERGES_FACTORS:
-        return programs.normal, (law.center, root * stddev, 1.0, -np.inf)
-    return programs.normal, (law.center, root, stddev, _FLOOR)
+        return programs.normal, (law.center, root * stddev, 1.0)
+    return programs.normal, (law.center, root, stddev)
 
 
 def _plan_truncated(law: TruncatedNormal, dtype: DType) -> tuple[Program, Parameters]:

@@ -53,8 +53,8 @@ def real_dtype(dtype: DType) -> DType:
 def _opaque(parameters: Any) -> list[Array]:
     """The parameters, hidden from the compiler's algebra, which trades bits for speed.
 
-    Inside a caller's jit they may be constants to fold. And (x * sqrt 2) * std would become
-    x * (sqrt 2 * std), which rounds differently: an opaque operation must stand between.
+    Inside a caller's jit they may be constants, and then (x * sqrt 2) * std would become
+    x * (sqrt 2 * std), which rounds differently.
     """
     hidden = lax.optimization_barrier(parameters)  # type: ignore[no-untyped-call]
     return [hidden[i] for i in range(len(hidden))]
@@ -116,16 +116,16 @@ def uniform(key: Array, parameters: Any, *, shape: Shape, dtype: DType, window: 
 
 @_compiled
 def normal(key: Array, parameters: Any, *, shape: Shape, dtype: DType, window: Placed) -> Array:
-    """`center + first * second * erf_inv(u)`, from (center, first, second, floor).
+    """`center + first * second * erf_inv(u)`, from (center, first, second).
 
-    The factors' product is sqrt(2) times the standard deviation. Nothing comes near the floor: a
-    maximum that the compiler cannot resolve keeps it from merging the factors.
+    The factors' product is sqrt(2) times the standard deviation. Neither is a constant here, or
+    the compiler would merge them and change the last bit.
     """
-    center, first, second, floor = _opaque(parameters)
+    center, first, second = _opaque(parameters)
     real = real_dtype(dtype)
     unit = _unit(key, shape, real, window)
     quantile = lax.erf_inv(_between(unit, _above_minus_one(real), real.type(1)))
-    z = lax.max(quantile * first, jnp.broadcast_to(floor, shape))
+    z = quantile * first
     return _rounded(z * second + center, dtype)
 
 
