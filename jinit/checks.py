@@ -4,8 +4,7 @@ May import: jax and numpy only. Traced values pass: their value is not known yet
 """
 
 import difflib
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -64,13 +63,3 @@ def _check_sign(name: str, value: Any, holds: Any, allowed: str) -> Any:
 
 def _is_numeric(value: Any) -> bool:
     return isinstance(value, (int, float, complex)) or np.asarray(value).dtype.kind in "iufc"
-
-
-def listed(values: Iterable[Any]) -> str:
-    """`values` for a message: sorted, quoted, separated by commas."""
-    return ", ".join(map(repr, sorted(values)))
-
-
-def is_finite_number(value: Any) -> bool:
-    """Whether `value` is a finite Python number."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
