@@ -40,6 +40,7 @@ class Case:
         random: whether the key matters.
         floats: whether it refuses integer dtypes.
         complexes: whether it is defined for complex dtypes.
+        modulus: sqrt(E|w - mean|^2) of complex weights, where it is not `moments.std`.
         empty: a shape without elements for which it is defined, or None.
     """
 
@@ -50,6 +51,7 @@ class Case:
     random: bool = True
     floats: bool = True
     complexes: bool = True
+    modulus: float | None = None
     empty: tuple[int, ...] | None = None
 
     def __str__(self) -> str:
@@ -58,6 +60,19 @@ class Case:
 
 def uniform_moments(low: float, high: float) -> Moments:
     return Moments((low + high) / 2, (high - low) / np.sqrt(12), 1.8, low, high)
+
+
+def disk_std(radius: float) -> float:
+    """sqrt(E|w|^2) of a point drawn uniformly from a disk about zero."""
+    return radius / np.sqrt(2)
+
+
+def truncated_modulus_std(stddev: float, bound: float) -> float:
+    """sqrt(E|w|^2) of a circular normal whose modulus is cut at `bound` standard deviations.
+
+    |w|^2 is exponential, cut at bound^2: its mean is 1 - bound^2 / (exp(bound^2) - 1).
+    """
+    return stddev * np.sqrt(1 - bound**2 / np.expm1(bound**2))
 
 
 def normal_moments(std: float, mean: float = 0.0) -> Moments:

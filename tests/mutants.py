@@ -68,7 +68,7 @@ MUTANTS = [
     # Variance scaling.
     Mutant("schemes/variance.py", "0.87962566103423978", "1.0"),
     Mutant("schemes/variance.py", "factor=2 if is_complex else 3", "factor=1"),
-    Mutant("schemes/variance.py", "factor=2 if is_complex else 3", "factor=3"),
+    Mutant("schemes/variance.py", "factor=2 if is_complex else 3", "factor=3", ("test_catalogue.py::test_complex",)),
     Mutant("schemes/variance.py", "variance = scale / fan if fan else 0.0 * scale", "variance = 10 * scale / fan if fan else 0.0 * scale"),
     Mutant("schemes/variance.py", "variance = scale / fan if fan else 0.0 * scale", "variance = (scale / fan) ** 2 if fan else 0.0 * scale"),
     Mutant("schemes/variance.py", "variance = scale / fan if fan else 0.0 * scale", "variance = 0.0 * scale"),
@@ -80,7 +80,8 @@ MUTANTS = [
     Mutant("fans.py", "return (self.fan_in + self.fan_out) / 2", "return self.fan_in + self.fan_out"),
     Mutant("fans.py", "(self.fan_in * self.fan_out) ** 0.5", "self.fan_in * self.fan_out"),
     # Plain distributions and constants.
-    Mutant("schemes/distributions.py", "math.sqrt(3) * check_non_negative", "check_non_negative"),
+    Mutant("schemes/distributions.py", "half_width(dtype) * stddev", "stddev"),
+    Mutant("core/laws.py", 'math.sqrt(2 if dtype.kind == "c" else 3)', "math.sqrt(3)"),
     Mutant("schemes/distributions.py", "Uniform(0.0, 1.0, check_non_negative", "Uniform(-1.0, 1.0, check_non_negative"),
     Mutant("schemes/distributions.py", "return _everywhere(Normal(mean, stddev))", "return _everywhere(Normal(stddev, mean))"),
     Mutant("schemes/distributions.py", "(low - mean) / stddev, (high - mean) / stddev", "low / stddev, high / stddev"),

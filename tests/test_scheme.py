@@ -155,6 +155,13 @@ def test_cached_draws_do_not_leak_tracers():
     np.testing.assert_allclose(np.asarray(traced), 2 * np.asarray(init(KEY, (4, 4))), rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [[3, 4], np.array([3, 4]), (np.int64(3), 4)])
+def test_shapes_of_any_sequence(shape):
+    init = jinit.he_normal()
+    for _ in range(2):  # a second draw may come from what the first one kept
+        np.testing.assert_array_equal(init(KEY, shape), init(KEY, (3, 4)))
+
+
 def test_schemes_pickle_by_reference_and_have_docs():
     for name, scheme in registry.items():
         assert isinstance(scheme, Scheme)

@@ -9,7 +9,14 @@ from typing import Any
 import jax
 
 from jinit.checks import check_non_negative, check_number, check_positive
-from jinit.core.laws import Law, Normal, TruncatedNormal, Uniform, truncated_moments
+from jinit.core.laws import (
+    Law,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+    half_width,
+    truncated_moments,
+)
 from jinit.factory import Elementwise, Recipe, scheme
 
 __all__ = ["normal", "truncated_normal", "uniform"]
@@ -43,7 +50,8 @@ def uniform(
         low: lower end, with `high`.
         high: upper end, with `low`.
         bound: half-width of a range about zero; std = bound / sqrt(3).
-        stddev: standard deviation of a range about zero; bound = sqrt(3) * stddev.
+        stddev: standard deviation of a range about zero; bound = sqrt(3) * stddev (complex:
+            sqrt(2)).
 
     Raises:
         ValueError: the range is given twice, half, or backwards.
@@ -71,7 +79,8 @@ def uniform(
     if bound is not None:
         return _everywhere(Uniform(-1.0, 1.0, check_non_negative("bound", bound)))
     if stddev is not None:
-        return _everywhere(Uniform(-1.0, 1.0, math.sqrt(3) * check_non_negative("stddev", stddev)))
+        check_non_negative("stddev", stddev)
+        return Elementwise(lambda shape, dtype: Uniform(-1.0, 1.0, half_width(dtype) * stddev))
     return _everywhere(Uniform(0.0, 1.0, check_non_negative("scale", scale)))
 
 

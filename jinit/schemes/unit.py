@@ -1,13 +1,15 @@
 """Unit scaling: weights of variance one, and TensorFlow's scheme of a similar name.
 
-May import: `jinit.core`, `jinit.checks`, `jinit.factory`.
+May import: numpy, `jinit.core`, `jinit.checks`, `jinit.factory`.
 """
 
 import math
 from typing import Any
 
+import numpy as np
+
 from jinit.checks import check_non_negative
-from jinit.core.laws import Normal, Uniform
+from jinit.core.laws import Normal, Uniform, half_width
 from jinit.factory import Elementwise, Recipe, scheme
 
 __all__ = ["uniform_unit_scaling", "unit_scaling"]
@@ -44,7 +46,7 @@ def uniform_unit_scaling(scale: Any = 1.0, dtype: Any = None) -> Recipe:
     Args:
         scale: a number, or an array that broadcasts to the weights.
         dtype: floating or complex dtype of the weights, unless the call gives one. Complex
-            weights fill a disk of that radius.
+            weights fill a disk, with the same E|W|^2 = scale^2 / n.
 
     Raises:
         ValueError: `scale` is negative.
@@ -56,8 +58,8 @@ def uniform_unit_scaling(scale: Any = 1.0, dtype: Any = None) -> Recipe:
     Reference: Sussillo and Abbott 2014 (arXiv:1412.6558).
     """
     check_non_negative("scale", scale)
-    return Elementwise(lambda shape, dtype: Uniform(-1.0, 1.0, scale * _bound(shape)))
+    return Elementwise(lambda shape, dtype: Uniform(-1.0, 1.0, scale * _bound(shape, dtype)))
 
 
-def _bound(shape: tuple[int, ...]) -> float:
-    return math.sqrt(3 / max(1, math.prod(shape[:-1])))
+def _bound(shape: tuple[int, ...], dtype: np.dtype[Any]) -> float:
+    return half_width(dtype) / math.sqrt(max(1, math.prod(shape[:-1])))

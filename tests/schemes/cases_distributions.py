@@ -1,7 +1,15 @@
 """Cases of the plain distributions and of the constants."""
 
 import numpy as np
-from catalogue import Case, Moments, normal_moments, truncated_moments, uniform_moments
+from catalogue import (
+    Case,
+    Moments,
+    disk_std,
+    normal_moments,
+    truncated_modulus_std,
+    truncated_moments,
+    uniform_moments,
+)
 
 import jinit
 
@@ -29,11 +37,23 @@ CASES = [
     Case(jinit.uniform(), SHAPE, uniform_moments(0, 0.01), complexes=False, empty=(0,)),
     Case(jinit.uniform(0.3), SHAPE, uniform_moments(0, 0.3), complexes=False, empty=(0,)),
     Case(jinit.uniform(low=-1.0, high=3.0), SHAPE, uniform_moments(-1, 3), complexes=False),
-    Case(jinit.uniform(bound=0.2), SHAPE, uniform_moments(-0.2, 0.2), empty=(3, 0)),
+    Case(
+        jinit.uniform(bound=0.2),
+        SHAPE,
+        uniform_moments(-0.2, 0.2),
+        modulus=disk_std(0.2),
+        empty=(3, 0),
+    ),
     Case(jinit.uniform(stddev=0.2), SHAPE, uniform_moments(-0.2 * 3**0.5, 0.2 * 3**0.5)),
     Case(jinit.normal(), SHAPE, normal_moments(0.01), empty=(0,)),
     Case(jinit.normal(0.5, mean=2.0), SHAPE, normal_moments(0.5, 2.0)),
-    Case(jinit.truncated_normal(), SHAPE, truncated_moments(0.01), empty=(0,)),
+    Case(
+        jinit.truncated_normal(),
+        SHAPE,
+        truncated_moments(0.01),
+        modulus=truncated_modulus_std(0.01, 2),
+        empty=(0,),
+    ),
     Case(
         jinit.truncated_normal(0.5, lower=-1.0, upper=3.0),
         SHAPE,
@@ -44,6 +64,7 @@ CASES = [
         jinit.truncated_normal(0.5, mean=1.0, bounds=(0.0, 2.0)),
         SHAPE,
         _shifted(truncated_moments(0.5, -2.0, 2.0), 1.0),
+        modulus=truncated_modulus_std(0.5, 2),
     ),
     Case(
         jinit.truncated_normal(0.5, exact_std=True, lower=-1.0, upper=1.0),
