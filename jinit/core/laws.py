@@ -105,12 +105,12 @@ Law: TypeAlias = Constant | Uniform | Normal | TruncatedNormal
 _NEGLIGIBLE = 92.0
 
 
-@functools.lru_cache(maxsize=256)
 def half_width(dtype: np.dtype[Any]) -> float:
     """Half-width over std of a uniform law about zero: sqrt(3); sqrt(2) on the complex disk."""
     return math.sqrt(2 if dtype.kind == "c" else 3)
 
 
+@functools.lru_cache(maxsize=256)
 def truncated_moments(lower: float, upper: float) -> tuple[float, float]:
     """Mean and standard deviation of a standard normal conditioned on `lower < x < upper`.
 
