@@ -7,6 +7,14 @@ from jinit.config import from_config, get, to_config
 from jinit.fans import Fans, compute_fans
 from jinit.gains import calculate_gain
 from jinit.initializer import Initializer
+from jinit.model.ensembles import ensemble, member, member_key, replace_member
+from jinit.model.initializing import initialize
+from jinit.model.leaf import Leaf
+from jinit.model.paths import leaf_key
+from jinit.model.planning import Plan, plan
+from jinit.model.ruleset import RuleError, Rules
+from jinit.model.selectors import by_layer, by_role
+from jinit.model.values import keep, per_leaf
 from jinit.schemes.assemblies import split, stacked
 from jinit.schemes.bias import prior_bias, torch_bias
 from jinit.schemes.callables import from_function
@@ -38,8 +46,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Fans",
     "Initializer",
+    "Leaf",
+    "Plan",
+    "RuleError",
+    "Rules",
     "bilinear",
     "block_orthogonal",
+    "by_layer",
+    "by_role",
     "calculate_gain",
     "chrono_bias",
     "clipped",
@@ -49,6 +63,7 @@ __all__ = [
     "delta_orthogonal",
     "dirac",
     "embedding",
+    "ensemble",
     "eye",
     "from_array",
     "from_config",
@@ -62,8 +77,11 @@ __all__ = [
     "hippo_legs_input",
     "icnr",
     "identity",
+    "initialize",
     "kaiming_normal",
     "kaiming_uniform",
+    "keep",
+    "leaf_key",
     "lecun_normal",
     "lecun_uniform",
     "looks_linear",
@@ -74,11 +92,16 @@ __all__ = [
     "mamba_a_log",
     "mamba_dt_bias",
     "masked",
+    "member",
+    "member_key",
     "normal",
     "ones",
     "orthogonal",
+    "per_leaf",
+    "plan",
     "positive_unitball",
     "prior_bias",
+    "replace_member",
     "s4d_inv",
     "s4d_lin",
     "s4d_real",

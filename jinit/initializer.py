@@ -97,6 +97,11 @@ class Initializer:
         """Every option and its value, defaults included."""
         return self._options
 
+    @property
+    def recipe(self) -> Recipe:
+        """How the weights come about: a law for each of them, or a function that builds them."""
+        return self._recipe
+
     def replace(self, **changes: Any) -> "Initializer":
         """The same scheme with some options changed; the others keep their values.
 

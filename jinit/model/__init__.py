@@ -1,0 +1,1 @@
+"""Whole parameter trees: rules that say what each leaf gets, the plan that follows, the draw."""
