@@ -3,6 +3,9 @@
 May import: every room of jinit, for its public names only.
 """
 
+import importlib as _importlib
+import typing as _typing
+
 from jinit.config import from_config, get, to_config
 from jinit.fans import Fans, compute_fans
 from jinit.gains import calculate_gain
@@ -14,6 +17,7 @@ from jinit.model.paths import leaf_key
 from jinit.model.planning import Plan, plan
 from jinit.model.ruleset import RuleError, Rules
 from jinit.model.selectors import by_layer, by_role
+from jinit.model.targets.inputs import with_inputs
 from jinit.model.values import keep, per_leaf
 from jinit.schemes.assemblies import split, stacked
 from jinit.schemes.bias import prior_bias, torch_bias
@@ -40,6 +44,9 @@ from jinit.schemes.state_space import hippo_legs, hippo_legs_input, s4d_inv, s4d
 from jinit.schemes.unit import uniform_unit_scaling, unit_scaling
 from jinit.schemes.upsampling import bilinear, icnr
 from jinit.schemes.variance import variance_scaling
+
+if _typing.TYPE_CHECKING:
+    from jinit import presets
 
 __version__ = "0.1.0"
 
@@ -120,8 +127,16 @@ __all__ = [
     "uniform_unit_scaling",
     "unit_scaling",
     "variance_scaling",
+    "with_inputs",
     "xavier_normal",
     "xavier_uniform",
     "zero_rows",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Rooms that few programs need are imported when they are first asked for."""
+    if name == "presets":
+        return _importlib.import_module("jinit.presets")
+    raise AttributeError(f"module 'jinit' has no attribute {name!r}")

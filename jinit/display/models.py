@@ -166,7 +166,11 @@ def _value(value: Any) -> str:
     """What a rule gives, with numbers to four digits."""
     if inspect.isfunction(value):
         return f"{value.__qualname__.split('.')[-1]}(leaf)"
-    return _LONG.sub(_rounded, repr(value).replace("jinit.", ""))
+    return _LONG.sub(_rounded, _value_text(repr(value)))
+
+
+def _value_text(text: str) -> str:
+    return text.replace("jinit.", "")
 
 
 def _rounded(number: re.Match[str]) -> str:
@@ -202,4 +206,5 @@ _COLUMNS: tuple[tuple[str, dict[str, Any], Any], ...] = (
     ("measured", _RIGHT, _measured),
     ("z", _RIGHT, _z),
     ("size", _RIGHT, lambda row: size(row.nbytes)),
+    ("rule", {"style": "dim", "overflow": "fold"}, lambda row: _value_text(row.rule)),
 )

@@ -1,10 +1,11 @@
 """Drawing many leaves with few programs: names never reach the compiler, and sizes seldom do.
 
-May import: jax, numpy, `jinit.core`, `jinit.factory`, and of `jinit.model` paths.
+May import: jax, numpy, `jinit.core`, `jinit.factory`, and of `jinit.model` compiling, paths.
 
 - Leaves of one law, shape, dtype and sharding run one program; keys and scales are its arguments.
-- Small leaves run one program for each power of two: element i of a draw depends on the key and i
-  alone, so a leaf is the beginning of a longer draw, cut to its shape.
+- Small leaves run one program for each class of sizes: element i of a draw depends on the key and
+  i alone, so a leaf is the beginning of a longer draw, cut to its shape.
+- What must be compiled is compiled in parallel.
 - Under a trace equal leaves are drawn in one loop, so that a model's `jit` stays short.
 """
 
@@ -20,6 +21,7 @@ from jax import Array
 
 from jinit.core.draw import place, prepare
 from jinit.factory import Elementwise, Initializer
+from jinit.model.compiling import compile_together
 from jinit.model.paths import is_threefry
 
 __all__ = ["Job", "draw_leaves"]
@@ -28,7 +30,7 @@ Shape: TypeAlias = tuple[int, ...]
 DType: TypeAlias = np.dtype[Any]
 Runner: TypeAlias = Callable[..., Any]
 
-_SMALL = 2**18  # elements up to which leaves share programs by size
+_SMALL = 2**20  # elements up to which leaves share programs by size
 _TOGETHER = 2**26  # elements drawn at once under a trace: what that may cost in memory
 
 
@@ -77,7 +79,20 @@ def draw_leaves(jobs: Sequence[Job], keys: Sequence[Any], *, members: bool = Fal
     calls = [_as_call(job, flat=not (traced or members)) for job in jobs]
     if traced and not members:
         return _draw_traced(calls, jobs, keys)
-    return [_run(call, job, key, members) for call, job, key in zip(calls, jobs, keys, strict=True)]
+    ready = [
+        None if call is None else (_runner_of(call, key, members), (key, call.parameters))
+        for call, key in zip(calls, keys, strict=True)
+    ]
+    if not traced:
+        compile_together([one for one in ready if one is not None])
+    drawn = [
+        _build(job, key, members) if one is None else one[0](*one[1])
+        for one, job, key in zip(ready, jobs, keys, strict=True)
+    ]
+    return [
+        value if call is None or call.cut is None else _cut(value, shape=call.cut)
+        for call, value in zip(calls, drawn, strict=True)
+    ]
 
 
 def _as_call(job: Job, *, flat: bool) -> _Call | None:
@@ -95,19 +110,22 @@ def _as_call(job: Job, *, flat: bool) -> _Call | None:
 
 
 def _class_of(size: int) -> int:
-    return max(256, 1 << (size - 1).bit_length())
+    """The size that is drawn: powers of two, and above 2^14 quarters between them.
+
+    >>> [_class_of(size) for size in (1, 257, 5000, 20000, 70000)]
+    [256, 512, 8192, 20480, 81920]
+    """
+    bits = (size - 1).bit_length()
+    step = 1 << max(bits - 3, 0) if size > 2**14 else 1 << bits
+    return max(256, -(-size // step) * step)
 
 
 # --- one leaf ---------------------------------------------------------------------------------
 
 
-def _run(call: _Call | None, job: Job, key: Any, members: bool) -> Any:
-    if call is None:
-        return _build(job, key, members)
+def _runner_of(call: _Call, key: Any, members: bool) -> Runner:
     mesh = jax.sharding.get_abstract_mesh()
-    runner = _runner(*call.placed, _kind_of(key), members, mesh)
-    drawn = runner(key, call.parameters)
-    return drawn if call.cut is None else _cut(drawn, shape=call.cut)
+    return _runner(*call.placed, _kind_of(key), members, mesh)
 
 
 def _kind_of(key: Any) -> str:

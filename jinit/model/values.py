@@ -5,6 +5,7 @@ May import: `jinit.factory`, `jinit.config`, `jinit.options`, `jinit.schemes.cal
 """
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -173,6 +174,8 @@ def value_from_config(config: Mapping[str, Any]) -> Value:
     if "per_leaf" not in config:
         return from_config(config)
     name = config["per_leaf"]
+    if name not in _functions:
+        importlib.import_module("jinit.presets")  # which register functions of their own
     if name not in _functions:
         raise ValueError(
             f"no function called {name!r} is registered; import the module that decorates it "

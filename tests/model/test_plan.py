@@ -97,6 +97,17 @@ def test_layouts(layout, dims, fans):
     assert plan["w"].std == pytest.approx((2 / fans[0]) ** 0.5)
 
 
+def test_layouts_describe_one_layer_of_a_stack():
+    tree, layout = {"w": shape(5, 3, 3, 8, 16)}, {"w": "HWIO"}
+    plan = jinit.plan(tree, jinit.he_normal(), layouts=layout, stacked={"w": 1})
+    assert tuple(plan["w"].fans) == (72, 144)
+    weights = jinit.initialize(tree, jinit.orthogonal(), KEY, layouts=layout, stacked={"w": 1})["w"]
+    rows = np.asarray(weights).reshape(5, 72, 16)
+    np.testing.assert_allclose(
+        np.einsum("lij,lik->ljk", rows, rows), np.broadcast_to(np.eye(16), (5, 16, 16)), atol=2e-6
+    )
+
+
 def test_stacks_have_the_fans_of_a_layer():
     tree = {"blocks": dense(16, 8) | {"kernel": shape(5, 16, 8), "bias": shape(5, 8)}}
     rules = {"**/kernel": jinit.he_normal(), "**/bias": jinit.uniform_unit_scaling()}
