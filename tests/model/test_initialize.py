@@ -150,9 +150,38 @@ def test_programs_do_not_grow_with_shapes():
     tree = {f"w{i}": shape(60 + i, 50 + i) for i in range(30)}
     jax.clear_caches()
     with compilations() as counted:
-        jax.block_until_ready(jinit.initialize(tree, jinit.he_normal(), KEY))
+        jax.block_until_ready(jinit.initialize(tree, jinit.lecun_uniform(), KEY))
     # One cheap cut a shape, and draws of 4096 and of 8192 values; keys are made on the host.
     assert len(counted) <= 30 + 2
+
+
+def test_programs_are_compiled_once():
+    tree = {f"w{i}": shape(41 + i, 2**15) for i in range(4)}  # too large to share programs by size
+    plan = jinit.plan(tree, {"w0": jinit.zeros, "**": jinit.normal(1.0)})
+    with compilations() as counted:
+        jax.block_until_ready(plan.initialize(KEY))
+    assert len(counted) == 4
+    with compilations() as counted:
+        jax.block_until_ready(plan.initialize(jax.random.key(12)))
+    assert len(counted) == 0
+
+
+def test_x64_for_a_while():
+    with jax.enable_x64(True):
+        tree = {"a": shape(3, 5, dtype="float64"), "b": shape(7, dtype="float64")}
+        params = jinit.initialize(tree, jinit.normal(1.0), KEY)
+        for name, leaf in tree.items():
+            alone = jinit.normal(jinit.leaf_key(KEY, name), leaf.shape, "float64", stddev=1.0)
+            assert params[name].dtype == jnp.float64
+            np.testing.assert_array_equal(params[name], alone)
+
+
+def test_under_a_mesh_that_is_set():
+    mesh = jax.make_mesh((8,), ("x",), axis_types=(jax.sharding.AxisType.Explicit,))
+    free = jinit.initialize(gpt2(1), RULES, KEY)
+    with jax.set_mesh(mesh):
+        bound = jinit.initialize(gpt2(1), RULES, KEY)
+    jax.tree.map(np.testing.assert_array_equal, free, jax.tree.map(np.asarray, bound))
 
 
 def test_a_model_s_own_jit_stays_short():

@@ -62,9 +62,10 @@ def _dense_general(module: Any, shape: Shape, call: Any) -> Use:
 
 
 def _einsum(module: Any, shape: Shape, call: Any) -> Use:
+    # Whichever method made the kernel known: the only string among its arguments is the einsum.
     args, kwargs = call
-    called_with = args[1] if len(args) > 1 else kwargs.get("einsum_str")
-    return einsum_use(shape, called_with or module.einsum_str)
+    given = (value for value in (*args, *kwargs.values()) if isinstance(value, str))
+    return einsum_use(shape, next(given, module.einsum_str))
 
 
 def _conv(module: Any, shape: Shape, call: Any) -> Use:
