@@ -17,6 +17,7 @@ from jinit.model.paths import leaf_key
 from jinit.model.planning import Plan, plan
 from jinit.model.ruleset import RuleError, Rules
 from jinit.model.selectors import by_layer, by_role
+from jinit.model.slices import draw_slice
 from jinit.model.targets.inputs import with_inputs
 from jinit.model.values import keep, per_leaf
 from jinit.schemes.assemblies import split, stacked
@@ -69,6 +70,7 @@ __all__ = [
     "conv_orthogonal",
     "delta_orthogonal",
     "dirac",
+    "draw_slice",
     "embedding",
     "ensemble",
     "eye",

@@ -155,7 +155,8 @@ class Initializer:
         shape, dtype = self._resolved(shape, dtype)
         if isinstance(recipe, Elementwise):
             return sample(recipe.law(shape, dtype), key, shape, dtype, out_sharding)
-        return place(lambda key: recipe.build(key, shape, dtype), out_sharding)(key)
+        mesh = jax.sharding.get_abstract_mesh()
+        return _placed_build(recipe, shape, dtype, out_sharding, mesh)(key)
 
     def _drawer(self, shape: Any, dtype: Any, x64: bool) -> Callable[[Any], Array]:
         """What is left to do once shape and dtype are known; kept for the next call."""
@@ -231,6 +232,17 @@ class Initializer:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{self!r} is a value; its {name!r} cannot be deleted")
+
+
+@functools.lru_cache(maxsize=256)
+def _placed_build(
+    recipe: Structured, shape: Shape, dtype: DType, out_sharding: Any, mesh: Any
+) -> Callable[[Any], Array]:
+    """A structured draw, placed; kept, because a fresh jit would compile once more.
+
+    `mesh` is that which is set: what a PartitionSpec means depends on it.
+    """
+    return place(lambda key: recipe.build(key, shape, dtype), out_sharding)
 
 
 def _restore(scheme: "Scheme[...]", options: dict[str, Any]) -> Initializer:

@@ -106,7 +106,9 @@ def test_no_private_jax_and_nothing_heavy(path: Path):
         "__main__",
     ) or _adapts(path):
         return
-    assert not [name for name in names if name.split(".")[0] in HEAVY]
+    # What makes an optimizer imports optax when it is called; presets are loaded when asked for.
+    allowed = {"optax"} if _room(path.relative_to(ROOT).parts) == "presets" else set()
+    assert not [name for name in names if name.split(".")[0] in HEAVY - allowed]
 
 
 @files

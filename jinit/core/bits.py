@@ -13,14 +13,15 @@ what makes a draw the same on every mesh, and a window of an array computable wi
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-__all__ = ["Window", "key_words", "random_bits", "split_key", "threefry2x32"]
+__all__ = ["Window", "check_counts", "key_words", "random_bits", "split_key", "threefry2x32"]
 
 Words: TypeAlias = tuple[Array, Array]
 
@@ -30,14 +31,43 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
 _GROUPS = 5
 
+_WORD = 0xFFFFFFFF
+_ZERO = (np.uint32(0), np.uint32(0))
+
 _UINTS = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32, 64: jnp.uint64}
 
 
-class Window(NamedTuple):
-    """A rectangular part of a larger array: its `shape` starts at index `start` of `whole`."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Where a rectangular part lies in a larger array.
 
-    whole: tuple[int, ...]
-    start: tuple[int, ...]
+    The offset is a value at run time, so that all windows of one size share a compiled program.
+
+    Attributes:
+        whole: shape of the larger array.
+        offset: row-major index in it of the part's first element: uint32[2], high word first.
+    """
+
+    whole: tuple[int, ...] = field(metadata={"static": True})
+    offset: Any
+
+    @classmethod
+    def at(cls, whole: Sequence[int], start: Sequence[Any]) -> "Window":
+        """The window of `whole` that begins at the index `start`: ints, or traced integers.
+
+        >>> Window.at((2**20, 2**20), (4096, 3)).offset.tolist()
+        [1, 3]
+        """
+        whole = tuple(whole)
+        strides = _strides(whole)
+        if not any(isinstance(index, Array) for index in start):
+            first = sum(int(index) * stride for index, stride in zip(start, strides, strict=True))
+            return cls(whole, np.array([first >> 32, first & _WORD], np.uint32))
+        words = _ZERO
+        for index, stride in zip(start, strides, strict=True):
+            words = _add_wide(words, _multiply_wide(jnp.asarray(index, jnp.uint32), stride))
+        return cls(whole, jnp.stack(words))
 
 
 def _rotate_left(x: Array, distance: int) -> Array:
@@ -59,11 +89,15 @@ def threefry2x32(key: Words, counter: Words) -> Words:
 
 def key_words(key: Array) -> Words | None:
     """The two words of a Threefry key, new-style or legacy; None for any other implementation."""
+    if not _is_threefry(key):
+        return None
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     data = jax.random.key_data(key) if typed else key
-    if str(jax.random.key_impl(key)) not in ("fry", "threefry2x32"):
-        return None
     return data[0], data[1]
+
+
+def _is_threefry(key: Array) -> bool:
+    return str(jax.random.key_impl(key)) in ("fry", "threefry2x32")
 
 
 def split_key(key: Array) -> tuple[Array, Array]:
@@ -99,17 +133,23 @@ def random_bits(
     >>> bool((random_bits(key, (3,)) == jax.random.bits(key, (3,))).all())
     True
     """
+    if window is not None:
+        check_counts(key)
     shape = tuple(shape)
     words = key_words(key)
-    if words is not None:
-        return _join(*threefry2x32(words, _counters(shape, window)), bit_width)
-    if window is not None:
+    if words is None:
+        return jax.random.bits(key, shape, _UINTS[bit_width])
+    return _join(*threefry2x32(words, _counters(shape, window)), bit_width)
+
+
+def check_counts(key: Array) -> None:
+    """Raise unless `key` gives each element's bits from its index alone."""
+    if not _is_threefry(key):
         raise NotImplementedError(
-            f"a window needs a counter-based key, and `key` has implementation "
+            f"a part of an array needs a counter-based key, and `key` has implementation "
             f"{str(jax.random.key_impl(key))!r}; allowed: 'threefry2x32'. "
             "Make the key with jax.random.key(seed, impl='threefry2x32')."
         )
-    return jax.random.bits(key, shape, _UINTS[bit_width])
 
 
 def _join(first: Array, second: Array, bit_width: int) -> Array:
@@ -119,36 +159,35 @@ def _join(first: Array, second: Array, bit_width: int) -> Array:
     return lax.convert_element_type(first ^ second, _UINTS[bit_width])
 
 
+def _strides(shape: tuple[int, ...]) -> list[int]:
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
 def _counters(shape: tuple[int, ...], window: Window | None) -> Words:
     """The row-major index of every element in the whole array, as a high and a low word."""
-    whole, start = window if window is not None else (shape, (0,) * len(shape))
-    strides = [math.prod(whole[axis + 1 :]) for axis in range(len(whole))]
-    base = sum(s * stride for s, stride in zip(start, strides, strict=True))
-    span = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
-    if base + span < 2**32:
+    whole: tuple[int, ...] = shape if window is None else window.whole
+    offset: Any = _ZERO if window is None else window.offset
+    strides = _strides(whole)
+    if max(math.prod(whole), *strides, 0) < 2**32:
         # The usual case: one word counts. Its high word stays a scalar zero, which costs nothing.
-        return jnp.zeros((), jnp.uint32), _low_words(shape, strides, base)
-    high, low = _wide(base)
+        return jnp.zeros((), jnp.uint32), _low_words(shape, strides, offset[1])
+    high, low = offset[0], offset[1]
     for axis, stride in enumerate(strides):
         index = lax.broadcasted_iota(jnp.uint32, shape, axis)
         high, low = _add_wide((high, low), _multiply_wide(index, stride))
     return high, low
 
 
-def _low_words(shape: tuple[int, ...], strides: list[int], base: int) -> Array:
+def _low_words(shape: tuple[int, ...], strides: list[int], first: Any) -> Array:
     # One iota an axis, not a reshaped flat one: the partitioner can then give every device the
     # counters of its own shard, whichever axis is sharded, with no communication.
-    total = jnp.full(shape, np.uint32(base), jnp.uint32)
+    total = jnp.full(shape, first, jnp.uint32)
     for axis, stride in enumerate(strides):
         total = total + lax.broadcasted_iota(jnp.uint32, shape, axis) * np.uint32(stride)
     return total
 
 
-def _wide(value: int) -> Words:
-    return jnp.asarray(np.uint32(value >> 32)), jnp.asarray(np.uint32(value & 0xFFFFFFFF))
-
-
-def _add_wide(a: Words, b: Words) -> Words:
+def _add_wide(a: Any, b: Any) -> Any:
     low = a[1] + b[1]
     carry = lax.convert_element_type(low < b[1], jnp.uint32)
     return a[0] + b[0] + carry, low
@@ -157,7 +196,7 @@ def _add_wide(a: Words, b: Words) -> Words:
 def _multiply_wide(index: Array, stride: int) -> Words:
     """`index * stride` modulo 2**64, in 16-bit limbs: without x64 there is no wider product."""
     half = np.uint32(0xFFFF)
-    s_high, s_low = np.uint32(stride >> 32), np.uint32(stride & 0xFFFFFFFF)
+    s_high, s_low = np.uint32(stride >> 32), np.uint32(stride & _WORD)
     a0, a1 = index & half, index >> np.uint32(16)
     b0, b1 = s_low & half, s_low >> np.uint32(16)
     middle = a1 * b0 + (a0 * b0 >> np.uint32(16))  # at most 2**32 - 2**16, so it cannot overflow

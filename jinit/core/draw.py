@@ -54,15 +54,19 @@ def sample(
         shape: dimensions of the result.
         dtype: a floating or complex dtype (any dtype for a `Constant`).
         out_sharding: sharding of the result; each device draws only its own shard.
-        window: draw the part that `shape` is of a larger array (see `jinit.core.bits.Window`).
+        window: draw the part that `shape` is of a larger array (see `jinit.core.bits.Window`);
+            the law's parameters are then those of the part.
 
     Raises:
         ValueError: a parameter does not broadcast to `shape`, or a complex dtype is asked of a law
             that is not symmetric about its centre.
     """
     program, parameters = prepare(law, shape, dtype)
-    run = functools.partial(program, shape=shape, dtype=dtype, window=window)
-    return (run if out_sharding is None else place(run, out_sharding))(key, parameters)
+    if out_sharding is None:
+        return program(key, parameters, shape=shape, dtype=dtype, window=window)
+    explicit = _explicit_axes(out_sharding)
+    placed = _placed_program(program, shape, dtype, out_sharding, explicit)
+    return placed(key, parameters, window=window)
 
 
 def prepare(law: Law, shape: Shape, dtype: DType) -> tuple[Program, Any]:
@@ -101,17 +105,36 @@ def place(run: Callable[..., Array], out_sharding: Any) -> Callable[..., Array]:
     On a mesh with explicit axes the draw happens in auto mode and the result is typed with the
     sharding; elsewhere the partitioner is told the sharding of the output.
     """
+    return _place(run, out_sharding, _explicit_axes(out_sharding))
+
+
+def _explicit_axes(out_sharding: Any) -> tuple[str, ...]:
+    """The explicit axes of the mesh that is set; an error where a spec has no mesh."""
     current = jax.sharding.get_abstract_mesh()
     if isinstance(out_sharding, jax.sharding.PartitionSpec) and current.empty:
         raise ValueError(
             f"`out_sharding` (={out_sharding}) is a PartitionSpec and no mesh is set; "
             "enter one with jax.set_mesh(mesh), or pass jax.sharding.NamedSharding(mesh, spec)"
         )
-    explicit = () if current.empty else current.explicit_axes
+    return () if current.empty else tuple(current.explicit_axes)
+
+
+def _place(
+    run: Callable[..., Array], out_sharding: Any, explicit: tuple[str, ...]
+) -> Callable[..., Array]:
     if explicit:
         # Under jit, or each device would first make the whole array.
         return jax.jit(jax.sharding.auto_axes(run, axes=explicit, out_sharding=out_sharding))
     return jax.jit(run, out_shardings=out_sharding)
+
+
+@functools.lru_cache(maxsize=1024)
+def _placed_program(
+    program: Program, shape: Shape, dtype: DType, out_sharding: Any, explicit: tuple[str, ...]
+) -> Program:
+    """A program of `programs`, placed; kept, because a fresh jit would compile once more."""
+    run = functools.partial(program, shape=shape, dtype=dtype)
+    return _place(run, out_sharding, explicit)
 
 
 # --- which program draws which law ------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 May import: jax, numpy, `jinit.core.bits`.
 
-A program takes a key and its law's parameters: one vector of numbers, or a tuple of arrays that
-broadcast to the shape. Shape, dtype and window are static. It computes in float32 (float64 for
-64-bit dtypes) and rounds once, at the end.
+A program takes a key, its law's parameters (one vector of numbers, or a tuple of arrays that
+broadcast to the shape) and maybe a window, whose place is a value at run time. Shape and dtype are
+static. It computes in float32 (float64 for 64-bit dtypes) and rounds once, at the end.
 """
 
 import functools
@@ -38,7 +38,7 @@ Placed: TypeAlias = Window | None
 _SQRT2 = np.sqrt(2.0)
 _SQRT_HALF = np.sqrt(0.5)
 
-_compiled = functools.partial(jax.jit, static_argnames=("shape", "dtype", "window"))
+_compiled = functools.partial(jax.jit, static_argnames=("shape", "dtype"))
 
 
 def real_dtype(dtype: DType) -> DType:

@@ -41,10 +41,15 @@ def rules_table(rules: Any) -> Table:
     return table
 
 
-def plan_table(plan: Any) -> Table:
-    """One row a leaf, and the totals below."""
+def plan_table(plan: Any, width: int = 200) -> Table:
+    """One row a leaf, and the totals below; in a narrow place some columns are left out."""
     rows = _cut(plan.rows)
-    columns = [column for column in _COLUMNS if any(column[2](row) for row in plan.rows)]
+    dropped = {name for name, needed in _WIDTHS.items() if width < needed}
+    columns = [
+        column
+        for column in _COLUMNS
+        if column[0] not in dropped and any(column[2](row) for row in plan.rows)
+    ]
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
     for name, options, _ in columns:
         table.add_column(name, **options)
@@ -193,6 +198,8 @@ def _z(row: Any) -> str:
     return "" if row.z is None else f"{row.z:+.1f}"
 
 
+# The width below which a column is left out.
+_WIDTHS = {"rule": 120, "dtype": 100, "role": 90}
 _RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _COLUMNS: tuple[tuple[str, dict[str, Any], Any], ...] = (
     ("leaf", {"style": "bold", "overflow": "fold"}, lambda row: row.path),

@@ -126,16 +126,24 @@ def declare_shardings(slots: Sequence[Slot], shardings: Any, mesh: Any) -> list[
         leaves = as_leaves(slots)
         changed = [replace(leaf.slot, sharding=shardings(leaf)) for leaf in leaves]
     else:
-        by_path = dict(_by_path(shardings))
+        by_path = shardings if _is_flat(shardings) else dict(_by_path(shardings))
         changed = _changed(
             slots, by_path, "shardings", lambda slot, spec: replace(slot, sharding=spec)
         )
     return [replace(slot, sharding=_checked(slot, mesh)) for slot in changed]
 
 
+def _is_flat(shardings: Any) -> bool:
+    """Whether this is a mapping of selectors, in the order in which they are tried."""
+    return isinstance(shardings, Mapping) and all(map(_is_spec, shardings.values()))
+
+
+def _is_spec(value: Any) -> bool:
+    return value is None or isinstance(value, (PartitionSpec, Sharding))
+
+
 def _by_path(tree: Any) -> Iterator[tuple[str, Any]]:
-    is_spec = lambda x: x is None or isinstance(x, (PartitionSpec, Sharding))  # noqa: E731
-    flat, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_spec)
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_spec)
     for path, spec in flat:
         names = [str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path]
         if names and names[0] == "params":

@@ -154,10 +154,10 @@ class Plan(Sequence[Row]):
         """The plan as JSON text, to be stored beside the weights."""
         return json.dumps(self.to_config(), indent=indent)
 
-    def __rich__(self) -> Any:
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
         from jinit.display.models import plan_table
 
-        return plan_table(self)
+        yield plan_table(self, options.max_width)
 
     def __str__(self) -> str:
         from jinit.display.models import as_text, plan_table

@@ -38,7 +38,8 @@ def stacked(init: InitFunction, axes: int = 1, dtype: Any = None) -> Recipe:
     are those of `(in, out)`, and orthogonal kernels are orthogonal layer by layer.
 
     Slice i (row-major, where there are several leading axes) of n is what
-    `init(jax.random.split(key, n)[i], inner_shape)` gives.
+    `init(jax.random.split(key, n)[i], inner_shape)` gives: to the bit where weights are
+    independent, and up to the order of sums in the matrix products of orthogonal ones.
 
     Args:
         init: an initializer, of jinit or any function (key, shape, dtype) -> array that

@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compilations import compilations
 from jax.sharding import NamedSharding, PartitionSpec
 from oracles import KS_LIMIT, kolmogorov_smirnov, threefry
 
 from jinit.core import programs
 from jinit.core.bits import Window
-from jinit.core.draw import sample
+from jinit.core.draw import prepare, sample
 from jinit.core.laws import Constant, Normal, TruncatedNormal, Uniform
 
 F32, C64 = np.dtype(np.float32), np.dtype(np.complex64)
@@ -82,13 +83,13 @@ def test_rows_of_any_length_have_the_bits_of_the_flat_draw(law, columns):
 @laws
 def test_window_is_the_part_of_the_whole(law):
     whole = np.asarray(sample(law, KEY, (40, 50), F32))
-    part = sample(law, KEY, (7, 9), F32, window=Window((40, 50), (30, 41)))
+    part = sample(law, KEY, (7, 9), F32, window=Window.at((40, 50), (30, 41)))
     np.testing.assert_array_equal(np.asarray(part), whole[30:37, 41:50])
 
 
 def test_window_past_the_low_word():
     """Uniform draws on both sides of index 2**32, from Threefry on integers."""
-    window = Window((2**17, 2**16), (2**16 - 1, 2**16 - 2))
+    window = Window.at((2**17, 2**16), (2**16 - 1, 2**16 - 2))
     drawn = np.asarray(sample(Uniform(), KEY, (2, 2), F32, window=window))
     key = tuple(np.asarray(jax.random.key_data(KEY)).tolist())
     for row, column in np.ndindex(2, 2):
@@ -204,6 +205,42 @@ def test_scales_and_keys_share_one_program():
     assert programs.normal._cache_size() == before + 1
 
 
+@laws
+def test_windows_share_one_program(law):
+    """Wherever they start, on either side of 2**32 too: one program for a size and a whole."""
+
+    def draw(*start):
+        return sample(law, KEY, (3, 5), F32, window=Window.at((2**18, 2**18), start))
+
+    draw(0, 0)
+    with compilations() as compiled:
+        for start in [(2, 1), (2**14, 0), (2**18 - 3, 2**18 - 5)]:
+            draw(*start)
+    assert not compiled
+
+
+@pytest.mark.parametrize("law", [Uniform(-1.0, 1.0), Normal(), TruncatedNormal()], ids=str)
+@pytest.mark.parametrize("whole", [(2**14, 2**14), (2**20, 2**20)], ids=str)
+def test_a_window_needs_no_temporaries(law, whole):
+    shape, window = (1024, 1024), Window.at(whole, (17, 40))
+    program, parameters = prepare(law, shape, F32)
+    lowered = program.lower(KEY, parameters, shape=shape, dtype=F32, window=window)
+    memory = lowered.compile().memory_analysis()
+    assert memory.output_size_in_bytes == 4 * 1024 * 1024
+    assert memory.temp_size_in_bytes < 0.01 * memory.output_size_in_bytes
+
+
+@laws
+@pytest.mark.parametrize("whole", [(64, 64), (2**20, 2**20)], ids=str)
+def test_windows_lower_for_every_platform(law, whole):
+    program, parameters = prepare(law, (8, 8), F32)
+    traced = program.trace(
+        KEY, parameters, shape=(8, 8), dtype=F32, window=Window.at(whole, (1, 2))
+    )
+    for platform in ("cpu", "cuda", "tpu"):
+        assert "stablehlo.xor" in traced.lower(lowering_platforms=(platform,)).as_text()
+
+
 # --- sharding ---------------------------------------------------------------------------------
 
 COLLECTIVE = re.compile(r"all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter")
@@ -258,14 +295,58 @@ def test_partition_spec_under_a_mesh(kind):
         assert parts.sharding.is_equivalent_to(NamedSharding(mesh, PartitionSpec("x", "y")), 2)
 
 
+@pytest.mark.parametrize("kind", ["Auto", "Explicit"])
+def test_a_sharded_draw_compiles_once(kind):
+    """Its program is kept: a second draw, of another key and scale, starts at once."""
+    sharding = NamedSharding(_mesh((4, 2), kind), PartitionSpec("x", "y"))
+    sample(Normal(), KEY, (40, 24), F32, sharding)
+    key = jax.random.key(1)
+    with compilations() as compiled:
+        sample(Normal(0.0, 0.1), key, (40, 24), F32, sharding)
+        assert len(compiled) == 0
+        sample(Normal(0.0, 0.1), key, (40, 32), F32, sharding)
+        assert len(compiled) == 1
+
+
+@pytest.mark.parametrize("kind", ["Auto", "Explicit"])
+def test_a_sharded_window_past_the_low_word(kind):
+    """Counters of two words under the partitioner: each device has its own, as in large leaves."""
+    sharding = NamedSharding(_mesh((4, 2), kind), PartitionSpec(None, "x", "y"))
+    window = Window.at((2**12, 2**12, 2**12), (2**10, 2**11, 8))
+    for law in (Uniform(-1.0, 1.0), Normal(), TruncatedNormal()):
+        alone = np.asarray(sample(law, KEY, (2, 8, 6), F32, window=window))
+        parts = sample(law, KEY, (2, 8, 6), F32, sharding, window)
+        assert parts.sharding.is_equivalent_to(sharding, 3)
+        np.testing.assert_array_equal(np.asarray(parts), alone)
+
+
+@pytest.mark.parametrize("mesh_shape", MESHES, ids=str)
+def test_leaves_past_the_low_word_are_drawn_by_shard(mesh_shape):
+    """2**36 weights: compiled only, for what a device would need."""
+    sharding = NamedSharding(_mesh(mesh_shape, "Auto"), PartitionSpec(None, "x", "y"))
+    draw = lambda key: sample(Normal(), key, (2**8, 2**14, 2**14), F32, sharding)  # noqa: E731
+    compiled = jax.jit(draw).lower(KEY).compile()
+    memory = compiled.memory_analysis()
+    assert memory.output_size_in_bytes == 2**38 // 8
+    assert memory.temp_size_in_bytes < 2**10
+    assert not COLLECTIVE.search(compiled.as_text())
+
+
 def test_shard_map_of_windows():
-    """A device can draw its own window by hand, too, with the same bits."""
+    """A device can draw its own window by hand, from its index on the mesh, with the same bits."""
     whole = np.asarray(sample(Normal(), KEY, (16, 8), F32))
-    rows = [
-        np.asarray(sample(Normal(), KEY, (2, 8), F32, window=Window((16, 8), (2 * i, 0))))
-        for i in range(8)
-    ]
-    np.testing.assert_array_equal(np.concatenate(rows), whole)
+    mesh = _mesh((4, 2), "Auto")
+
+    def shard(key):
+        start = 4 * jax.lax.axis_index("x"), 4 * jax.lax.axis_index("y")
+        return sample(Normal(), key, (4, 4), F32, window=Window.at((16, 8), start))
+
+    spec = PartitionSpec("x", "y")
+    draw = jax.jit(jax.shard_map(shard, mesh=mesh, in_specs=PartitionSpec(), out_specs=spec))
+    parts = draw(KEY)
+    assert parts.shape == (16, 8)
+    np.testing.assert_array_equal(np.asarray(parts), whole)
+    assert not COLLECTIVE.search(draw.lower(KEY).compile().as_text())
 
 
 def test_eager_shard_map():

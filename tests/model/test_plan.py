@@ -298,3 +298,11 @@ def test_shardings_by_every_form():
         jinit.plan(
             {"b": shape(6, 3)}, jinit.ones, mesh=mesh, shardings=PartitionSpec(None, "model")
         )
+
+
+def test_the_first_sharding_that_selects_a_leaf_wins():
+    mesh = Mesh(np.array(jax.devices()[:2]), ("model",))
+    shardings = {"w": PartitionSpec("model"), "**": PartitionSpec()}  # "**" sorts before "w"
+    plan = jinit.plan({"w": shape(4), "a": shape(4)}, jinit.ones, mesh=mesh, shardings=shardings)
+    assert plan["w"].leaf.sharding.spec == PartitionSpec("model")
+    assert plan["a"].leaf.sharding.spec == PartitionSpec()

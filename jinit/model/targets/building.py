@@ -121,4 +121,9 @@ def _without_key(rest: Callable[[], Any], mesh: Any) -> Callable[[Any], Any]:
 
 def _set(mesh: Any) -> AbstractContextManager[Any]:
     """The context in which a model is built: NNX lays variables out as soon as it makes them."""
-    return nullcontext() if mesh is None else jax.set_mesh(mesh)
+    if mesh is None:
+        return nullcontext()
+    try:
+        return jax.set_mesh(mesh)
+    except ValueError:  # under a trace, where only the abstract mesh can be set
+        return jax.sharding.use_abstract_mesh(mesh.abstract_mesh)
