@@ -47,7 +47,7 @@ from jinit.schemes.upsampling import bilinear, icnr
 from jinit.schemes.variance import variance_scaling
 
 if _typing.TYPE_CHECKING:
-    from jinit import presets
+    from jinit import presets as presets
 
 __version__ = "0.1.0"
 

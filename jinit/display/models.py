@@ -199,16 +199,16 @@ def _z(row: Any) -> str:
 
 
 # The width below which a column is left out.
-_WIDTHS = {"rule": 120, "dtype": 100, "role": 90}
+_WIDTHS = {"rule": 130, "dtype": 110, "role": 100, "fans": 88, "size": 84}
 _RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
 _COLUMNS: tuple[tuple[str, dict[str, Any], Any], ...] = (
-    ("leaf", {"style": "bold", "overflow": "fold"}, lambda row: row.path),
+    ("leaf", {"style": "bold", "overflow": "fold", "min_width": 22}, lambda row: row.path),
     ("shape", _RIGHT, _shape),
     ("dtype", {"style": "dim", "no_wrap": True}, lambda row: row.leaf.dtype.name),
     ("sharding", {"no_wrap": True}, _sharding),
     ("role", {"no_wrap": True}, _role),
     ("fans", _RIGHT, _fans),
-    ("scheme", {"style": "cyan", "overflow": "fold"}, _scheme),
+    ("scheme", {"style": "cyan", "overflow": "fold", "min_width": 18}, _scheme),
     ("std", _RIGHT, _std),
     ("measured", _RIGHT, _measured),
     ("z", _RIGHT, _z),

@@ -19,7 +19,16 @@ import numpy as np
 from jinit.core.bits import threefry2x32
 from jinit.core.inputs import is_typed_key
 
-__all__ = ["KEY_SCHEME", "Parts", "derive_keys", "fold_words", "is_threefry", "join", "leaf_key", "path_words"]
+__all__ = [
+    "KEY_SCHEME",
+    "Parts",
+    "derive_keys",
+    "fold_words",
+    "is_threefry",
+    "join",
+    "leaf_key",
+    "path_words",
+]
 
 Parts: TypeAlias = tuple[str, ...]
 

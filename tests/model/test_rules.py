@@ -128,7 +128,7 @@ def test_functions_of_the_leaf_as_values():
     assert repr(rules[0].value) == "residual_of_these(stddev=0.1, inner=jinit.he_normal())"
     plan = jinit.plan({f"h_{i}": {"kernel": shape(3, 3)} for i in range(2)}, again)
     assert plan["h_1/kernel"].std == pytest.approx(0.05)
-    with pytest.raises(TypeError, match="residual_of_these: .*options are"):
+    with pytest.raises(TypeError, match=r"residual_of_these: .*options are"):
         residual_of_these(sttdev=0.1)
     with pytest.raises(ValueError, match="has no JSON form; decorate the function"):
         jinit.Rules({"**": lambda leaf: jinit.ones}).to_config()

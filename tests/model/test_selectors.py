@@ -131,7 +131,7 @@ def test_errors():
         jinit.by_role()
     with pytest.raises(ValueError, match="at least one layer class"):
         jinit.by_layer()
-    with pytest.raises(ValueError, match="the predicate .*lambda.* has no JSON form"):
+    with pytest.raises(ValueError, match=r"the predicate .*lambda.* has no JSON form"):
         as_selector(lambda leaf: True).to_config()
     with pytest.raises(ValueError, match=r"`selector` \(='globb'\) must be one of"):
         selector_from_config({"globb": ["a"]})
