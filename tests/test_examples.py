@@ -1,0 +1,40 @@
+"""Every example runs, on small settings, and prints what it promises."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jinit
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+RUNS = {
+    "ensemble.py": (["--members", "4", "--epochs", "4"], "calibration error"),
+    "multihost.py": (["--processes", "2"], "7 of 7 leaves have the bits that one process draws"),
+    "plan_405b.py": ([], "405,853,388,800 weights"),
+    "sharded.py": ([], "collectives"),
+}
+
+
+def test_every_example_is_run():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(RUNS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_example(name: str, tmp_path: Path):
+    options, promised = RUNS[name]
+    package = str(Path(jinit.__file__).parent.parent)
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "", "PYTHONPATH": package}
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *options],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert promised in done.stdout
