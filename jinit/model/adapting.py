@@ -31,9 +31,12 @@ def adapt(init: Initializer, leaf: Leaf) -> Initializer:
         ValueError: the scheme needs fans or axes, and the leaf's are not known.
     """
     name, options = init.scheme.__name__, init.options
+    if name == "stacked":
+        return init
     if name in _WRAPPERS and isinstance(options["init"], Initializer):
-        init = init.replace(init=adapt(options["init"], leaf))
-        return init if not leaf.stack or _holds_axes(options["init"]) else _by_layer(init, leaf)
+        inner = adapt(options["init"], leaf)
+        by_layer = inner.scheme.__name__ == "stacked" != options["init"].scheme.__name__
+        return _by_layer(init, leaf) if by_layer else init.replace(init=inner)
     init = _with_activation(init, leaf)
     if not _AXES & options.keys():
         return init if _fits_stack(init, leaf) else _by_layer(init, leaf)
@@ -42,10 +45,6 @@ def adapt(init: Initializer, leaf: Leaf) -> Initializer:
     if "fans" in options:
         return _with_fans(init, leaf)
     return _with_axes(init, leaf)
-
-
-def _holds_axes(init: Any) -> bool:
-    return "batch_axis" in init.options
 
 
 def _with_activation(init: Initializer, leaf: Leaf) -> Initializer:

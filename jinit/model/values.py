@@ -70,8 +70,8 @@ class PerLeaf:
         """A JSON-ready description."""
         options: dict[str, Any] = {}
         for name, value in self.options.items():
-            if isinstance(value, Initializer):
-                options[name] = to_config(value)
+            if isinstance(value, (Initializer, PerLeaf)):
+                options[name] = value_to_config(value)
             elif isinstance(value, (bool, int, float, str, tuple, type(None))):
                 options[name] = value
             else:
@@ -187,5 +187,5 @@ def value_from_config(config: Mapping[str, Any]) -> Value:
 
 def _option(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return from_config(value)
+        return value_from_config(value)
     return tuple(map(_option, value)) if isinstance(value, list) else value

@@ -125,8 +125,12 @@ def test_stacks_of_structured_kernels_are_structured_layer_by_layer():
     np.testing.assert_allclose(products, np.broadcast_to(np.eye(8), (3, 4, 8, 8)), atol=2e-6)
     eyes = jinit.initialize(tree, jinit.eye(), KEY, stacked={"w": 2})["w"]
     np.testing.assert_array_equal(eyes, np.broadcast_to(np.eye(8), (3, 4, 8, 8)))
-    masked = jinit.initialize(tree, jinit.scaled(jinit.orthogonal(), 2.0), KEY, stacked={"w": 2})
-    products = jnp.einsum("abij,abik->abjk", masked["w"], masked["w"])
+    doubled = jinit.initialize(tree, jinit.scaled(jinit.eye(), 2.0), KEY, stacked={"w": 2})["w"]
+    np.testing.assert_array_equal(doubled, 2 * eyes)
+    declared = jinit.initialize(tree, jinit.stacked(jinit.eye(), 2), KEY, stacked={"w": 2})["w"]
+    np.testing.assert_array_equal(declared, eyes)
+    scaled = jinit.initialize(tree, jinit.scaled(jinit.orthogonal(), 2.0), KEY, stacked={"w": 2})
+    products = jnp.einsum("abij,abik->abjk", scaled["w"], scaled["w"])
     np.testing.assert_allclose(products, np.broadcast_to(4 * np.eye(8), (3, 4, 8, 8)), atol=8e-6)
 
 

@@ -1,0 +1,62 @@
+"""Keras: the laws that its layers start from, on layers of JAX.
+
+May import: `jinit.schemes`, and of `jinit.model` ruleset, selectors; of `jinit.presets` cells,
+kernels, names, pieces.
+"""
+
+from jinit.model.ruleset import Rules
+from jinit.model.selectors import by_role
+from jinit.presets.cells import forget_gate_bias
+from jinit.presets.kernels import glorot_by_shape
+from jinit.presets.names import EMBEDDINGS, WEIGHTS
+from jinit.presets.pieces import ones_and_zeros, preset
+from jinit.schemes.constants import zeros
+from jinit.schemes.distributions import uniform
+from jinit.schemes.glorot import glorot_uniform
+from jinit.schemes.he import he_uniform
+from jinit.schemes.orthogonality import orthogonal
+
+__all__ = ["keras_default"]
+
+
+def keras_default() -> Rules:
+    """Keras' layers: Glorot's uniform kernels, orthogonal recurrent ones, zero biases.
+
+    | leaf | law |
+    |---|---|
+    | dense, einsum and convolution kernels | `U[-b, b)`, `b = sqrt(6 / (fan_in + fan_out))` |
+    | embeddings | `U[-0.05, 0.05)` |
+    | recurrent kernels | orthogonal, all gates as one matrix where they are stored as one |
+    | bias of an LSTM's forget gate | 1 |
+    | LoRA factors | A: `U[-b, b)`, `b = sqrt(6 / fan_in)`; B: 0 |
+    | slope of PReLU | 0 |
+    | norms | scale 1, shift 0 |
+    | other biases | 0 |
+
+    Returns:
+        The rules.
+
+    >>> import jax, jinit
+    >>> shapes = {"fc": {"kernel": jax.ShapeDtypeStruct((400, 200), "float32")}}
+    >>> print(f"{jinit.plan(shapes, jinit.presets.keras_default())['fc/kernel'].std:.4f}")
+    0.0577
+
+    Reference: keras 3.15, `keras/src/layers` and `keras/src/initializers`.
+
+    Differences: fans are Keras' own: a stride or groups do not lessen fan_out. A depthwise kernel
+    with several outputs a channel is read as Keras' `Conv2D(groups=...)`, not `DepthwiseConv2D`.
+    """
+    return preset(
+        "keras_default",
+        [
+            (by_role("bias"), forget_gate_bias()),
+            *ones_and_zeros(),
+            ("**/negative_slope", zeros),
+            (by_role("lora_a"), he_uniform(negative_slope=0.0)),
+            (by_role("lora_b"), zeros),
+            (by_role("recurrent"), orthogonal),
+            (EMBEDDINGS, uniform(bound=0.05)),
+            (by_role("conv", "depthwise", "conv_transpose"), glorot_by_shape()),
+            (WEIGHTS, glorot_uniform),
+        ],
+    )
