@@ -10,16 +10,6 @@ from jinit.config import from_config, get, to_config
 from jinit.fans import Fans, compute_fans
 from jinit.gains import calculate_gain
 from jinit.initializer import Initializer
-from jinit.model.ensembles import ensemble, member, member_key, replace_member
-from jinit.model.initializing import initialize
-from jinit.model.leaf import Leaf
-from jinit.model.paths import leaf_key
-from jinit.model.planning import Plan, plan
-from jinit.model.ruleset import RuleError, Rules
-from jinit.model.selectors import by_layer, by_role
-from jinit.model.slices import draw_slice
-from jinit.model.targets.inputs import with_inputs
-from jinit.model.values import keep, per_leaf
 from jinit.schemes.assemblies import split, stacked
 from jinit.schemes.bias import prior_bias, torch_bias
 from jinit.schemes.callables import from_function
@@ -48,11 +38,25 @@ from jinit.schemes.variance import variance_scaling
 
 if _typing.TYPE_CHECKING:
     from jinit import presets as presets
+    from jinit.model.checks import Check, Finding, InitializationError, check
+    from jinit.model.ensembles import ensemble, member, member_key, replace_member
+    from jinit.model.initializing import initialize
+    from jinit.model.leaf import Leaf
+    from jinit.model.paths import leaf_key
+    from jinit.model.planning import Plan, plan
+    from jinit.model.ruleset import RuleError, Rules
+    from jinit.model.selectors import by_layer, by_role
+    from jinit.model.slices import draw_slice
+    from jinit.model.targets.inputs import with_inputs
+    from jinit.model.values import keep, per_leaf
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Check",
     "Fans",
+    "Finding",
+    "InitializationError",
     "Initializer",
     "Leaf",
     "Plan",
@@ -63,6 +67,7 @@ __all__ = [
     "by_layer",
     "by_role",
     "calculate_gain",
+    "check",
     "chrono_bias",
     "clipped",
     "compute_fans",
@@ -137,8 +142,32 @@ __all__ = [
 ]
 
 
+# Whole models are imported when they are first asked for: layers alone need none of it.
+_LATER = {
+    "jinit.model.checks": "Check Finding InitializationError check",
+    "jinit.model.ensembles": "ensemble member member_key replace_member",
+    "jinit.model.initializing": "initialize",
+    "jinit.model.leaf": "Leaf",
+    "jinit.model.paths": "leaf_key",
+    "jinit.model.planning": "Plan plan",
+    "jinit.model.ruleset": "RuleError Rules",
+    "jinit.model.selectors": "by_layer by_role",
+    "jinit.model.slices": "draw_slice",
+    "jinit.model.targets.inputs": "with_inputs",
+    "jinit.model.values": "keep per_leaf",
+}
+_HOMES = {name: home for home, names in _LATER.items() for name in names.split()}
+
+
 def __getattr__(name: str) -> _typing.Any:
-    """Rooms that few programs need are imported when they are first asked for."""
+    """A public name that has not been needed so far, or the room of presets."""
     if name == "presets":
         return _importlib.import_module("jinit.presets")
-    raise AttributeError(f"module 'jinit' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'jinit' has no attribute {name!r}")
+    value = globals()[name] = getattr(_importlib.import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "presets"]

@@ -8,8 +8,6 @@ layer contracts, how many groups it has, along which axes layers are stacked. Wh
 the scheme itself stands.
 """
 
-from typing import Any
-
 from jinit.axes import Axes
 from jinit.factory import Initializer
 from jinit.model.leaf import Leaf

@@ -1,0 +1,1 @@
+"""What can be wrong with parameters: measured, judged against chance, put in words."""
