@@ -135,4 +135,13 @@ MUTANTS = [
     Mutant("model/drawing.py", "np.stack([call.parameters for call in calls])", "np.stack([first.parameters for call in calls])", ("model/test_initialize.py",)),
     Mutant("model/ensembles.py", "np.arange(size, dtype=np.uint32)[:, None]", "np.zeros((size, 1), np.uint32)", ("model/test_ensembles.py",)),
     Mutant("model/measuring.py", "/ (4 * leaf.size)", "/ leaf.size", ("model/test_plan.py",)),
+    Mutant("model/targets/uses.py", "(*stack, *batch)", "batch", ("model/test_targets_linen.py",)),
+    Mutant("model/targets/uses.py", "Fans(shape[1], shape[1])", "Fans(*shape)", ("model/test_targets_linen.py",)),
+    Mutant("model/parts.py", "start = [s if n > 1 else 0 for s, n in", "start = [0 for s, n in", ("model/test_slices.py",)),
+    Mutant("model/diagnosis/likeness.py", "(np.abs(r) > least) & (size > 4)", "(np.abs(r) > 1) & (size > 4)", ("model/test_checks.py",)),
+    Mutant("model/diagnosis/rules.py", "surprise[worst] > math.log(2 / chance)", "surprise[worst] > math.inf", ("model/test_checks.py",)),
+    Mutant("presets/depth.py", "return 1 / math.sqrt(branches * (leaf.depth", "return 1 / (branches * (leaf.depth", ("presets/test_language.py",)),
+    Mutant("presets/unnormalized.py", "blocks ** (-1 / (2 * layers - 2))", "blocks ** (-1 / (2 * layers))", ("presets/test_images.py",)),
+    Mutant("presets/post_norm.py", "(8 * depth) ** -0.25", "(2 * depth) ** -0.25", ("presets",)),
+    Mutant("presets/width.py", "return 1 / math.sqrt(width.inputs)", "return 1 / width.inputs", ("presets",)),
 ]  # fmt: skip

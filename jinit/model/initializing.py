@@ -1,10 +1,12 @@
 """Initializing a whole model: plan it, draw it, and if asked say what was drawn.
 
-May import: `jinit.core`, and of `jinit.model` measuring, paths, planning.
+May import: jax, `jinit.core`, and of `jinit.model` measuring, paths, planning.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import jax
 
 from jinit.core.inputs import check_key
 from jinit.model.measuring import measured_rows
@@ -61,7 +63,7 @@ def initialize(
 
     Raises:
         jinit.RuleError: a rule hits no leaf, or a leaf follows no rule.
-        ValueError: as for `jinit.plan`.
+        ValueError: as for `jinit.plan`; or a report is asked for under a trace.
 
     >>> import jax, jinit
     >>> params = {"Dense_0": {"kernel": jax.ShapeDtypeStruct((784, 512), "float32"),
@@ -72,6 +74,11 @@ def initialize(
     0.0505
     """
     check_key(key)
+    if report and isinstance(key, jax.core.Tracer):
+        raise ValueError(
+            "`report` measures weights, which have no values under a trace; leave it out here, and "
+            "use jinit.check on what the jitted function returns"
+        )
     made = plan(
         target,
         rules,

@@ -198,3 +198,9 @@ def test_a_model_s_own_jit_stays_short():
 def test_keys_are_checked_before_anything_is_planned():
     with pytest.raises(TypeError, match="`key` must be a PRNG key"):
         jinit.initialize(object(), {}, None)
+
+
+def test_a_report_needs_values():
+    report = jax.jit(lambda key: jinit.initialize(gpt2(1), RULES, key, report=True))
+    with pytest.raises(ValueError, match=r"`report` measures weights, which have no values under"):
+        report(KEY)
