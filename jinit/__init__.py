@@ -38,6 +38,7 @@ from jinit.schemes.variance import variance_scaling
 
 if _typing.TYPE_CHECKING:
     from jinit import presets as presets
+    from jinit import theory as theory
     from jinit.model.checks import Check, Finding, InitializationError, check
     from jinit.model.ensembles import ensemble, member, member_key, replace_member
     from jinit.model.initializing import initialize
@@ -156,13 +157,14 @@ _LATER = {
     "jinit.model.targets.inputs": "with_inputs",
     "jinit.model.values": "keep per_leaf",
 }
+_ROOMS = ("presets", "theory")
 _HOMES = {name: home for home, names in _LATER.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> _typing.Any:
-    """A public name that has not been needed so far, or the room of presets."""
-    if name == "presets":
-        return _importlib.import_module("jinit.presets")
+    """A public name, or a room, that has not been needed so far."""
+    if name in _ROOMS:
+        return _importlib.import_module(f"jinit.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'jinit' has no attribute {name!r}")
     value = globals()[name] = getattr(_importlib.import_module(_HOMES[name]), name)
@@ -170,4 +172,4 @@ def __getattr__(name: str) -> _typing.Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "presets"]
+    return [*__all__, *_ROOMS]
