@@ -282,7 +282,6 @@ def test_other_keys(implementation):
         (jinit.split(jinit.normal(), 2, 2), (4, 4), ValueError, r"`axis` \(=2\)"),
         (lambda key, shape, dtype: jnp.ones(3), (4, 4), ValueError, r"returned \(3,\)"),
     ],
-    ids=str,
 )
 def test_errors_are_those_of_the_whole_draw(scheme, shape, error, text):
     with pytest.raises(error, match=text):
