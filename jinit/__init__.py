@@ -50,6 +50,8 @@ if _typing.TYPE_CHECKING:
     from jinit.model.slices import draw_slice
     from jinit.model.targets.inputs import with_inputs
     from jinit.model.values import keep, per_leaf
+    from jinit.tracing.tracer import trace
+    from jinit.tracing.usage import Usage, Use
 
 __version__ = "0.1.0"
 
@@ -63,6 +65,8 @@ __all__ = [
     "Plan",
     "RuleError",
     "Rules",
+    "Usage",
+    "Use",
     "bilinear",
     "block_orthogonal",
     "by_layer",
@@ -129,6 +133,7 @@ __all__ = [
     "stacked",
     "to_config",
     "torch_bias",
+    "trace",
     "truncated_normal",
     "uniform",
     "uniform_gate_bias",
@@ -156,6 +161,8 @@ _LATER = {
     "jinit.model.slices": "draw_slice",
     "jinit.model.targets.inputs": "with_inputs",
     "jinit.model.values": "keep per_leaf",
+    "jinit.tracing.tracer": "trace",
+    "jinit.tracing.usage": "Usage Use",
 }
 _ROOMS = ("presets", "theory")
 _HOMES = {name: home for home, names in _LATER.items() for name in names.split()}

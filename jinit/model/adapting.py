@@ -1,6 +1,6 @@
 """A scheme made to fit a leaf: the leaf's own fans and axes, and layer by layer where stacked.
 
-May import: numpy, `jinit.axes`, `jinit.factory`, `jinit.fans`, `jinit.options`,
+May import: `jinit.axes`, `jinit.factory`, `jinit.gains`, `jinit.options`,
 `jinit.schemes.assemblies`, and of `jinit.model` leaf.
 
 A scheme reads a kernel by its shape, as `jax.nn.initializers` do. Here more is known: what the
@@ -10,6 +10,7 @@ the scheme itself stands.
 
 from jinit.axes import Axes
 from jinit.factory import Initializer
+from jinit.gains import calculate_gain
 from jinit.model.leaf import Leaf
 from jinit.options import canonical, same
 from jinit.schemes.assemblies import stacked
@@ -51,6 +52,8 @@ def _with_activation(init: Initializer, leaf: Leaf) -> Initializer:
         return init
     if {"nonlinearity", "gain", "negative_slope"} & init.changed().keys():
         return init
+    if leaf.slot.activation_param is not None and "gain" in init.options:
+        return init.replace(gain=calculate_gain(activation, leaf.slot.activation_param))
     return init.replace(nonlinearity=activation)
 
 

@@ -99,10 +99,19 @@ def declare_usage(slots: Sequence[Slot], usage: Mapping[str, Any]) -> list[Slot]
 
 
 def _used(slot: Slot, use: Any) -> Slot:
-    batch = tuple(dict.fromkeys((*slot.stack, *use.batch_axes)))
+    if use.role in ("unknown", "unused"):  # what the layer itself tells is more
+        return slot
+    stack = tuple(sorted({*slot.stack, *use.stack_axes}))
+    batch = tuple(dict.fromkeys((*stack, *use.batch_axes)))
     axes = Axes(tuple(use.in_axes), tuple(use.out_axes), batch) if use.in_axes else slot.axes
     return replace(
-        slot, axes=axes, fans=use.fans, role=use.role, activation=use.activation or slot.activation
+        slot,
+        role=use.role,
+        axes=axes,
+        fans=use.fans,
+        stack=stack,
+        activation=use.activation,
+        activation_param=use.activation_param,
     )
 
 

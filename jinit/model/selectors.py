@@ -123,7 +123,8 @@ def by_role(*roles: str) -> Selector:
 
     Args:
         roles: of "bias", "conv", "conv_transpose", "dense", "depthwise", "einsum", "embedding",
-            "lora_a", "lora_b", "norm_bias", "norm_scale", "recurrent", "scale", "unknown".
+            "lora_a", "lora_b", "norm_bias", "norm_scale", "recurrent", "scale", "unknown",
+            "unused".
 
     Raises:
         ValueError: there is no such role.

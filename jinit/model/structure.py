@@ -29,6 +29,7 @@ ROLES = (
     "recurrent",
     "scale",
     "unknown",
+    "unused",
 )
 
 
@@ -49,7 +50,8 @@ class Slot:
         fans: connections of one slice, where the layer tells more than `axes` do (groups, strides).
         stack: the axes along which whole layers are stacked.
         shared: leaves with equal tokens are one array; None for a leaf of its own.
-        activation: the nonlinearity that follows, if known: a name or a function.
+        activation: the nonlinearity that follows, if known, by name.
+        activation_param: its parameter: the slope of "leaky_relu", say.
     """
 
     parts: tuple[str, ...]
@@ -63,7 +65,8 @@ class Slot:
     fans: Fans | None = None
     stack: tuple[int, ...] = ()
     shared: Hashable | None = None
-    activation: Any = None
+    activation: str | None = None
+    activation_param: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Plans: what each leaf gets, fitted to its fans, axes and stack, before anything is drawn."""
 
 import json
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -175,26 +174,43 @@ def test_declarations_that_select_nothing():
         jinit.plan({"w": shape(4, 4)}, jinit.ones, layouts={"w": "HWIO"})
 
 
+def used(role: str = "dense", **changes) -> jinit.Use:
+    """A weight of shape (3, 5) that contracts its last axis, with fans no shape would tell."""
+    values = {"in_axes": (1,), "out_axes": (0,), "fans": jinit.Fans(7, 11), **changes}
+    return jinit.Use("w", (3, 5), role, **values)
+
+
 def test_usage_goes_first():
-    use = SimpleNamespace(
-        fans=jinit.Fans(7, 11),
-        in_axes=(1,),
-        out_axes=(0,),
-        batch_axes=(),
-        role="dense",
-        activation="gelu",
-    )
-    plan = jinit.plan({"w": shape(3, 5)}, jinit.he_normal(), usage={"w": use})
+    usage = {"w": used(activation="gelu")}
+    plan = jinit.plan({"w": shape(3, 5)}, jinit.he_normal(), usage=usage)
     gain = jinit.calculate_gain("gelu")
     assert tuple(plan["w"].fans) == (7, 11)
     assert plan["w"].std == pytest.approx(gain / 7**0.5)
     # What the scheme itself says stands.
-    told = jinit.plan({"w": shape(3, 5)}, jinit.he_normal(nonlinearity="tanh"), usage={"w": use})
+    told = jinit.plan({"w": shape(3, 5)}, jinit.he_normal(nonlinearity="tanh"), usage=usage)
     assert told["w"].std == pytest.approx(jinit.calculate_gain("tanh") / 7**0.5)
-    wide = jinit.initialize({"w": shape(3, 5)}, jinit.orthogonal(), KEY, usage={"w": use})["w"]
-    np.testing.assert_allclose(
-        wide.T @ wide if wide.shape[0] >= wide.shape[1] else wide @ wide.T, np.eye(3), atol=2e-6
-    )
+    wide = jinit.initialize({"w": shape(3, 5)}, jinit.orthogonal(), KEY, usage=usage)["w"]
+    np.testing.assert_allclose(wide @ wide.T, np.eye(3), atol=2e-6)
+
+
+def test_usage_gives_an_activation_s_parameter():
+    usage = {"w": used(activation="leaky_relu", activation_param=0.3)}
+    plan = jinit.plan({"w": shape(3, 5)}, jinit.he_normal(), usage=usage)
+    assert plan["w"].std == pytest.approx((2 / 1.09 / 7) ** 0.5)
+
+
+def test_usage_that_knows_nothing_changes_nothing():
+    usage = {"w": used("unknown", in_axes=(), out_axes=(), fans=None)}
+    plan = jinit.plan({"w": shape(3, 5)}, jinit.he_normal(), usage=usage)
+    assert plan["w"].std == pytest.approx((2 / 3) ** 0.5)
+
+
+def test_usage_knows_stacks():
+    use = used(in_axes=(1,), out_axes=(2,), batch_axes=(0,), stack_axes=(0,), fans=jinit.Fans(3, 5))
+    plan = jinit.plan({"w": shape(4, 3, 5)}, jinit.eye(), usage={"w": use})
+    assert plan["w"].leaf.stack == (0,)
+    drawn = plan.initialize(KEY)["w"]
+    np.testing.assert_array_equal(drawn, np.broadcast_to(np.eye(3, 5), (4, 3, 5)))
 
 
 # --- what is shared, what is kept -------------------------------------------------------------

@@ -1,0 +1,91 @@
+"""The walk through a jaxpr: what is known of each value, operation by operation.
+
+May import: jax, NumPy, and of `jinit.tracing` calls, functions, ledger, signals, streams, weights.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+from jinit.tracing.calls import CALLS, inner_call
+from jinit.tracing.functions import ELEMENTWISE, apply_elementwise
+from jinit.tracing.ledger import Ledger, Scope
+from jinit.tracing.signals import Const, Fact, Signal, Weights
+from jinit.tracing.streams import follow_signals
+from jinit.tracing.weights import follow_weights
+
+__all__ = ["Walk"]
+
+
+class Walk:
+    """Goes through a program once, loops' bodies twice, and enters what it meets in a ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def through(
+        self, jaxpr: Jaxpr | ClosedJaxpr, facts: Sequence[Fact], scope: Scope
+    ) -> list[Fact]:
+        """What is known of a program's outputs.
+
+        Args:
+            jaxpr: the program.
+            facts: what is known of its inputs.
+            scope: where it is called.
+        """
+        consts: Sequence[Any] = jaxpr.consts if isinstance(jaxpr, ClosedJaxpr) else ()
+        body = jaxpr.jaxpr if isinstance(jaxpr, ClosedJaxpr) else jaxpr
+        known: dict[Any, Fact] = dict(zip(body.invars, facts, strict=True))
+        known |= zip(body.constvars, map(_constant, consts), strict=True)
+
+        def look_up(atom: Any) -> Fact:
+            return _constant(atom.val) if isinstance(atom, Literal) else known[atom]
+
+        for eqn in body.eqns:
+            outcome = self._step(eqn, [look_up(atom) for atom in eqn.invars], scope)
+            known |= zip(eqn.outvars, outcome, strict=True)
+        return [look_up(atom) for atom in body.outvars]
+
+    def _step(self, eqn: JaxprEqn, facts: list[Fact], scope: Scope) -> list[Fact]:
+        name = eqn.primitive.name
+        if name in CALLS:
+            return CALLS[name](self, eqn, facts, scope)
+        body = inner_call(eqn)
+        if body is not None:
+            return self.through(body, facts, scope.entered(id(eqn)))
+        if any(isinstance(fact, Weights) for fact in facts):
+            return follow_weights(self.ledger, eqn, facts, scope)
+        if any(isinstance(fact, Signal) for fact in facts):
+            return follow_signals(self.ledger, eqn, facts, scope)
+        if name == "rsqrt" and any(isinstance(fact, Const) and fact.given for fact in facts):
+            return [self._normalizer()]  # of statistics that the model brings along
+        return [_computed(eqn, facts)] * len(eqn.outvars)
+
+    def _normalizer(self) -> Signal:
+        base = self.ledger.base()
+        return Signal(base=base, stem=base, marks=frozenset({"normalizer"}))
+
+
+def _constant(value: Any) -> Const:
+    """A number, or an array that the model brings along."""
+    shape = np.shape(value)
+    if shape or jnp.issubdtype(getattr(value, "dtype", float), jax.dtypes.extended):
+        return Const(given=bool(shape))
+    return Const(np.asarray(value, dtype=np.float64)) if np.isreal(value) else Const()
+
+
+def _computed(eqn: JaxprEqn, facts: Sequence[Fact]) -> Const:
+    """What is computed from constants."""
+    consts = [fact for fact in facts if isinstance(fact, Const)]
+    given = any(const.given for const in consts)
+    values = [const.value for const in consts]
+    name = eqn.primitive.name
+    if name in ("broadcast_in_dim", "reshape", "squeeze", "expand_dims") and len(values) == 1:
+        return consts[0]
+    if name in ELEMENTWISE and values and all(value is not None for value in values):
+        return Const(apply_elementwise(name, eqn.params, values), given)
+    return Const(given=given)
