@@ -158,7 +158,11 @@ def _gaussians(key: Array, rows: int, cols: int, width: int, dtype: Dtype) -> li
         return [whole[j : j + width, j:] for j in starts]
     return [
         sample(
-            law, key, (min(width, cols - j), rows - j), dtype, window=Window((cols, rows), (j, j))
+            law,
+            key,
+            (min(width, cols - j), rows - j),
+            dtype,
+            window=Window.at((cols, rows), (j, j)),
         )
         for j in starts
     ]
