@@ -76,7 +76,8 @@ def draw_leaves(jobs: Sequence[Job], keys: Sequence[Any], *, members: bool = Fal
         members: whether each key is an array of keys, one for each member of an ensemble.
     """
     traced = any(isinstance(key, jax.core.Tracer) for key in keys[:1])
-    calls = [_as_call(job, flat=not (traced or members)) for job in jobs]
+    flat = not (traced or members) and all(_kind_of(key) != "states" for key in keys[:1])
+    calls = [_as_call(job, flat=flat) for job in jobs]
     if traced and not members:
         return _draw_traced(calls, jobs, keys)
     ready = [

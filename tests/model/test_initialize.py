@@ -93,6 +93,10 @@ def test_keys_of_every_kind():
     assert np.isfinite(kernel).all()
     alone = jinit.leaf_key(jax.random.key(5, impl="rbg"), "h_0/mlp/c_fc/kernel")
     np.testing.assert_array_equal(kernel, jinit.he_normal(alone, (32, 128)))
+    # Their draws are no beginnings of longer ones, and must not be cut from them.
+    odd = jinit.initialize({"w": shape(5, 7)}, jinit.normal(1.0), jax.random.key(5, impl="rbg"))
+    alone = jinit.leaf_key(jax.random.key(5, impl="rbg"), "w")
+    np.testing.assert_array_equal(odd["w"], jinit.normal(alone, (5, 7), stddev=1.0))
     with pytest.raises(TypeError, match="`key` must be a PRNG key"):
         jinit.initialize(gpt2(1), RULES, 5)
 
