@@ -56,9 +56,17 @@ def inner_call(eqn: JaxprEqn) -> Jaxpr | ClosedJaxpr | None:
     return body if len(inner.invars) == len(eqn.invars) else None
 
 
+def _scan_counts(params: Any) -> tuple[int, int]:
+    """How many of a scan's inputs are constants, and how many its carry."""
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    consts, carry, _ = params["ft_in"].unpack()  # since jax 0.12
+    return len(consts), len(carry)
+
+
 def _scan(walker: Walker, eqn: JaxprEqn, facts: Sequence[Fact], scope: Scope) -> list[Fact]:
     params = eqn.params
-    n_consts, n_carry, length = params["num_consts"], params["num_carry"], params["length"]
+    (n_consts, n_carry), length = _scan_counts(params), params["length"]
     consts, carry, xs = (
         list(facts[:n_consts]),
         list(facts[n_consts : n_consts + n_carry]),
