@@ -1,7 +1,7 @@
 """What the user says of leaves beyond what the model tells: layouts, stacks, ties, shardings, use.
 
 May import: jax, `jinit.axes`, `jinit.fans`, and of `jinit.model` leaf, paths, ruleset, selectors,
-structure.
+structure; of `jinit.model.targets` naming.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ from jinit.model.paths import join
 from jinit.model.ruleset import RuleError
 from jinit.model.selectors import Selector, as_selector
 from jinit.model.structure import Slot
+from jinit.model.targets.naming import key_names
 
 __all__ = [
     "declare_layouts",
@@ -40,7 +41,7 @@ def declare_stacks(slots: Sequence[Slot], stacked: Mapping[Any, int | Sequence[i
         axes = tuple(range(spec)) if isinstance(spec, int) else tuple(spec)
         ndim = len(slot.shape)
         if not all(-ndim <= axis < ndim for axis in axes):
-            raise ValueError(f"`stacked` (={spec}) names an axis that {_named(slot)} does not have")
+            raise ValueError(f"`stacked` (={spec}) names an axis that {slot} does not have")
         stack = tuple(sorted(axis % ndim for axis in axes))
         return replace(slot, stack=stack, axes=_axes_in_stack(slot, stack))
 
@@ -67,7 +68,7 @@ def declare_layouts(slots: Sequence[Slot], layouts: Mapping[Any, str]) -> list[S
         try:
             axes = resolve_axes([slot.shape[axis] for axis in inner], **notation)  # type: ignore[arg-type]
         except ValueError as error:
-            raise ValueError(f"{_named(slot)}: {error}") from None
+            raise ValueError(f"{slot}: {error}") from None
         named = [tuple(inner[axis] for axis in role) for role in axes]
         return replace(slot, axes=Axes(named[0], named[1], (*slot.stack, *named[2])), fans=None)
 
@@ -76,14 +77,16 @@ def declare_layouts(slots: Sequence[Slot], layouts: Mapping[Any, str]) -> list[S
 
 def declare_ties(slots: Sequence[Slot], tied: Sequence[Sequence[Any]]) -> list[Slot]:
     """The slots, those of each group in `tied` (paths or selectors) sharing one array."""
-    slots = list(slots)
+    slots, leaves = list(slots), as_leaves(slots)
     for number, group in enumerate(tied):
         members = [
-            place for selector in group for place in _selected(slots, as_selector(selector), "tied")
+            place
+            for selector in group
+            for place in _selected(leaves, as_selector(selector), "tied")
         ]
         shapes = {slots[place].shape for place in members}
         if len(members) < 2 or len(shapes) > 1:
-            names = ", ".join(_named(slots[place]) for place in members)
+            names = ", ".join(str(slots[place]) for place in members)
             raise ValueError(f"`tied` needs two leaves or more, of one shape; {group!r} is {names}")
         for place in members:
             slots[place] = replace(slots[place], shared=("tied", number))
@@ -154,10 +157,8 @@ def _is_spec(value: Any) -> bool:
 def _by_path(tree: Any) -> Iterator[tuple[str, Any]]:
     flat, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_spec)
     for path, spec in flat:
-        names = [str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path]
-        if names and names[0] == "params":
-            names = names[1:]
-        yield "/".join(names), spec
+        names = key_names(path)
+        yield join(names[1:] if names[:1] == ("params",) else names), spec
 
 
 def _checked(slot: Slot, mesh: Any) -> Any:
@@ -166,12 +167,12 @@ def _checked(slot: Slot, mesh: Any) -> Any:
         try:
             sharding = NamedSharding(mesh, sharding)
         except ValueError as error:
-            raise ValueError(f"{_named(slot)}: {error}") from None
+            raise ValueError(f"{slot}: {error}") from None
     if isinstance(sharding, Sharding):
         try:
             sharding.shard_shape(slot.shape)
         except ValueError as error:
-            raise ValueError(f"{_named(slot)} cannot be laid out so: {error}") from None
+            raise ValueError(f"{slot} cannot be laid out so: {error}") from None
     return sharding
 
 
@@ -183,22 +184,18 @@ def _changed(
 ) -> list[Slot]:
     """The slots, each changed by the first of `specs` that selects it; all must select some."""
     first: dict[int, Any] = {}
+    leaves = as_leaves(slots)
     for spec, value in specs.items():
-        for place in _selected(slots, as_selector(spec), option):
+        for place in _selected(leaves, as_selector(spec), option):
             first.setdefault(place, value)
     return [
         change(slot, first[place]) if place in first else slot for place, slot in enumerate(slots)
     ]
 
 
-def _selected(slots: Sequence[Slot], selector: Selector, option: str) -> list[int]:
-    leaves: tuple[Leaf, ...] = as_leaves(slots)
+def _selected(leaves: Sequence[Leaf], selector: Selector, option: str) -> list[int]:
     found = [place for place, leaf in enumerate(leaves) if selector(leaf)]
     if not found:
         paths = ", ".join(repr(leaf.path) for leaf in leaves[:5])
         raise RuleError(f"{selector!r} in `{option}` selects no leaf; paths are such as {paths}")
     return found
-
-
-def _named(slot: Slot) -> str:
-    return f"{join(slot.parts)} {slot.dtype.name}[{','.join(map(str, slot.shape))}]"

@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from jinit.core.inputs import check_key
 from jinit.model.leaf import Leaf
-from jinit.model.paths import derive_keys, fold_words, is_threefry
+from jinit.model.paths import derive_keys, fold_words, host_words, is_threefry, path_words
 from jinit.model.planning import Plan, plan
 
 __all__ = ["ensemble", "member", "member_key", "replace_member"]
@@ -128,18 +128,10 @@ def _member_sharding(sharding: Any, axis_name: str | None, mesh: Any) -> Any:
 
 def _member_keys(made: Plan, key: Any, size: int) -> list[Any]:
     """For each leaf the keys of all members: fold in the member, then the leaf's path."""
-    if is_threefry(key) and not isinstance(key, jax.core.Tracer):
-        members = fold_words(_words(key), np.arange(size, dtype=np.uint32)[:, None])
-        per_member = [
-            made.leaf_keys(jax.random.wrap_key_data(words, impl="threefry2x32"))
-            for words in members
-        ]
-        return [np.stack(keys) for keys in zip(*per_member, strict=True)]
     paths = [row.leaf.parts for row in made.rows]
+    if is_threefry(key) and not isinstance(key, jax.core.Tracer):
+        members = fold_words(host_words(key), np.arange(size, dtype=np.uint32)[:, None])
+        words = (np.array([path_words(parts, made.key_scheme)], np.uint32) for parts in paths)
+        return [fold_words(members, np.repeat(pair, size, axis=0)) for pair in words]
     keys = [derive_keys(member_key(key, index), paths, made.key_scheme) for index in range(size)]
     return [jnp.stack(leaf_keys) for leaf_keys in zip(*keys, strict=True)]
-
-
-def _words(key: Any) -> np.ndarray[Any, Any]:
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    return np.asarray(jax.random.key_data(key) if typed else key).reshape(1, 2)

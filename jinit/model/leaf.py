@@ -50,7 +50,7 @@ class Leaf:
 
     def __str__(self) -> str:
         """Path, dtype and shape, as messages name it."""
-        return f"{self.path} {self.dtype.name}[{','.join(map(str, self.shape))}]"
+        return str(self.slot)
 
     @property
     def size(self) -> int:

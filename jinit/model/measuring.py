@@ -28,12 +28,12 @@ def _measured(row: Row, value: Any) -> Row:
     if not row.leaf.size or not jnp.issubdtype(row.leaf.dtype, jnp.inexact):
         return row
     if not isinstance(row.init, Initializer) or np.ndim(row.std):
-        return replace(row, measured=float(_spread(value, 0.0, 1.0)))
+        return replace(row, measured=float(_spread(value, 0.0)))
     law = row.init.law(row.leaf.shape, row.leaf.dtype)
     mean = 0.0 if law is None else law.mean()
     if np.ndim(mean):
-        return replace(row, measured=float(_spread(value, 0.0, 1.0)))
-    spread = float(_spread(value, mean, 1.0))
+        return replace(row, measured=float(_spread(value, 0.0)))
+    spread = float(_spread(value, mean))
     return replace(row, measured=spread, z=_surprise(spread, row.std, law, row.leaf))
 
 
@@ -46,8 +46,8 @@ def _surprise(spread: float, std: Any, law: Law | None, leaf: Any) -> float | No
 
 
 @jax.jit
-def _spread(value: Any, mean: Any, scale: Any) -> Any:
-    wide = jnp.abs(value.astype(jnp.promote_types(value.dtype, jnp.float32)) - mean) / scale
+def _spread(value: Any, mean: Any) -> Any:
+    wide = jnp.abs(value.astype(jnp.promote_types(value.dtype, jnp.float32)) - mean)
     return jnp.sqrt(jnp.mean(jnp.square(wide)))
 
 

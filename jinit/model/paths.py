@@ -24,6 +24,7 @@ __all__ = [
     "Parts",
     "derive_keys",
     "fold_words",
+    "host_words",
     "is_threefry",
     "join",
     "leaf_key",
@@ -65,7 +66,7 @@ def derive_keys(key: Any, paths: Sequence[Parts], key_scheme: int = KEY_SCHEME) 
     """
     words = [path_words(parts, key_scheme) for parts in paths]
     if is_threefry(key) and not isinstance(key, jax.core.Tracer):
-        return list(fold_words(_host_words(key), np.array(words, np.uint32).reshape(-1, 2)))
+        return list(fold_words(host_words(key), np.array(words, np.uint32).reshape(-1, 2)))
     if not isinstance(key, jax.core.Tracer):
         return [_fold(key, *pair) for pair in words]
     folded = jax.vmap(functools.partial(_fold, key))(*np.array(words, np.uint32).reshape(-1, 2).T)
@@ -98,7 +99,10 @@ def is_threefry(key: Any) -> bool:
 
 
 def fold_words(key: np.ndarray[Any, Any], data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """`jax.random.fold_in` of each column of `data` (n, k) in turn, on Threefry words (n, 2)."""
+    """`jax.random.fold_in` of each column of `data` (n, k) in turn, on Threefry words.
+
+    `key` has one row of two words for all, or n.
+    """
     words = np.broadcast_to(key, (len(data), 2))
     zero = np.zeros(len(data), np.uint32)
     for column in data.T:
@@ -112,5 +116,6 @@ def _fold(key: Any, high: Any, low: Any) -> Any:
     return jax.random.fold_in(jax.random.fold_in(key, high), low)
 
 
-def _host_words(key: Any) -> np.ndarray[Any, Any]:
+def host_words(key: Any) -> np.ndarray[Any, Any]:
+    """The words of a concrete Threefry key, in host memory: one row of two."""
     return np.asarray(jax.random.key_data(key) if is_typed_key(key) else key).reshape(1, 2)

@@ -68,6 +68,10 @@ class Slot:
     activation: str | None = None
     activation_param: float | None = None
 
+    def __str__(self) -> str:
+        """Path, dtype and shape, as messages name it."""
+        return f"{'/'.join(self.parts)} {self.dtype.name}[{','.join(map(str, self.shape))}]"
+
 
 @dataclass(frozen=True)
 class Structure:
