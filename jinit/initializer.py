@@ -139,7 +139,7 @@ class Initializer:
             check_key(key)
         if out_sharding is not None:
             return self._draw_sharded(key, shape, dtype, out_sharding)
-        x64 = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+        x64 = jax.config.jax_enable_x64
         try:
             drawer = self._drawers[shape, dtype, x64]
         except (KeyError, TypeError):  # a new shape, or one that cannot be hashed

@@ -188,7 +188,7 @@ def _erf_numbers(lower: float, upper: float, dtype: DType, backend: str) -> Para
         values = programs.erf_window(dtype.type(lower), dtype.type(upper))
         return tuple(np.asarray(end)[()] for end in values)
 
-    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    device = jax.config.jax_default_device
     return run_outside(ends, x64=dtype.itemsize == 8, device=device)
 
 

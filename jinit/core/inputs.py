@@ -87,7 +87,7 @@ def as_dtype(dtype: Any, *, inexact: bool = True) -> np.dtype[Any]:
         ValueError: `inexact` is asked and `dtype` is not a floating or complex dtype.
         TypeError: `dtype` names no dtype.
     """
-    x64 = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    x64 = jax.config.jax_enable_x64
     return _as_dtype(dtype, inexact, x64)
 
 

@@ -1,36 +1,23 @@
 """Operations that hold programs: calls, loops, branches and shards.
 
-May import: the standard library, jax, and of `jinit.tracing` atoms, ledger, signals, views.
+May import: the standard library, jax, and of `jinit.tracing` atoms, jaxprs, ledger,
+signals, views.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax.extend.core import JaxprEqn
 
 from jinit.tracing.atoms import shape_of
+from jinit.tracing.jaxprs import Program, open_program, scan_counts
 from jinit.tracing.ledger import Ledger, Scope
 from jinit.tracing.signals import Const, Fact, Signal, Weights, fresh, union
 from jinit.tracing.views import View
 
-__all__ = ["CALLS", "Walker", "inner_call"]
-
-# Operations that do no more than call the program they hold, under the name of the parameter.
-_PLAIN = {
-    "checkpoint": "jaxpr",
-    "closed_call": "call_jaxpr",
-    "core_call": "call_jaxpr",
-    "core_closed_call": "call_jaxpr",
-    "custom_jvp_call": "call_jaxpr",
-    "custom_vjp_call": "call_jaxpr",
-    "custom_vjp_call_jaxpr": "fun_jaxpr",
-    "jit": "jaxpr",
-    "pjit": "jaxpr",
-    "remat": "jaxpr",
-    "remat2": "jaxpr",
-}
+__all__ = ["CALLS", "Walker"]
 
 
 class Walker(Protocol):
@@ -38,35 +25,16 @@ class Walker(Protocol):
 
     ledger: Ledger
 
-    def through(
-        self, jaxpr: Jaxpr | ClosedJaxpr, facts: Sequence[Fact], scope: Scope
-    ) -> list[Fact]:
+    def through(self, program: Program, facts: Sequence[Fact], scope: Scope) -> list[Fact]:
         """What is known of a program's outputs."""
 
 
 Call: TypeAlias = Callable[[Walker, JaxprEqn, Sequence[Fact], Scope], list[Fact]]
 
 
-def inner_call(eqn: JaxprEqn) -> Jaxpr | ClosedJaxpr | None:
-    """The program that an operation calls and does nothing else; None if it is of another kind."""
-    body: Any = eqn.params.get(_PLAIN.get(eqn.primitive.name, ""))
-    if body is None:
-        return None
-    inner = body.jaxpr if isinstance(body, ClosedJaxpr) else body
-    return body if len(inner.invars) == len(eqn.invars) else None
-
-
-def _scan_counts(params: Any) -> tuple[int, int]:
-    """How many of a scan's inputs are constants, and how many its carry."""
-    if "num_consts" in params:
-        return params["num_consts"], params["num_carry"]
-    consts, carry, _ = params["ft_in"].unpack()  # since jax 0.12
-    return len(consts), len(carry)
-
-
 def _scan(walker: Walker, eqn: JaxprEqn, facts: Sequence[Fact], scope: Scope) -> list[Fact]:
     params = eqn.params
-    (n_consts, n_carry), length = _scan_counts(params), params["length"]
+    (n_consts, n_carry), length = scan_counts(eqn), params["length"]
     consts, carry, xs = (
         list(facts[:n_consts]),
         list(facts[n_consts : n_consts + n_carry]),
@@ -111,13 +79,13 @@ def _cond(walker: Walker, eqn: JaxprEqn, facts: Sequence[Fact], scope: Scope) ->
 
 
 def _shard_map(walker: Walker, eqn: JaxprEqn, facts: Sequence[Fact], scope: Scope) -> list[Fact]:
-    body = eqn.params["jaxpr"]
-    inner = body.jaxpr if isinstance(body, ClosedJaxpr) else body
+    program = eqn.params["jaxpr"]
+    body, _ = open_program(program)
     local = [
         _viewed(fact, partial(View.fitted, shape=shape_of(var)))
-        for fact, var in zip(facts, inner.invars, strict=True)
+        for fact, var in zip(facts, body.invars, strict=True)
     ]
-    return walker.through(body, local, scope.entered(id(eqn)))
+    return walker.through(program, local, scope.entered(id(eqn)))
 
 
 CALLS: Mapping[str, Call] = {

@@ -1,6 +1,7 @@
 """The walk through a jaxpr: what is known of each value, operation by operation.
 
-May import: jax, NumPy, and of `jinit.tracing` calls, functions, ledger, signals, streams, weights.
+May import: jax, NumPy, and of `jinit.tracing` calls, functions, jaxprs, ledger, signals, streams,
+weights.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import JaxprEqn, Literal
 
-from jinit.tracing.calls import CALLS, inner_call
+from jinit.tracing.calls import CALLS
 from jinit.tracing.functions import ELEMENTWISE, apply_elementwise
+from jinit.tracing.jaxprs import Program, inner_program, open_program
 from jinit.tracing.ledger import Ledger, Scope
 from jinit.tracing.signals import Const, Fact, Signal, Weights
 from jinit.tracing.streams import follow_signals
@@ -27,18 +29,15 @@ class Walk:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
 
-    def through(
-        self, jaxpr: Jaxpr | ClosedJaxpr, facts: Sequence[Fact], scope: Scope
-    ) -> list[Fact]:
+    def through(self, program: Program, facts: Sequence[Fact], scope: Scope) -> list[Fact]:
         """What is known of a program's outputs.
 
         Args:
-            jaxpr: the program.
+            program: the program.
             facts: what is known of its inputs.
             scope: where it is called.
         """
-        consts: Sequence[Any] = jaxpr.consts if isinstance(jaxpr, ClosedJaxpr) else ()
-        body = jaxpr.jaxpr if isinstance(jaxpr, ClosedJaxpr) else jaxpr
+        body, consts = open_program(program)
         known: dict[Any, Fact] = dict(zip(body.invars, facts, strict=True))
         known |= zip(body.constvars, map(_constant, consts), strict=True)
 
@@ -54,9 +53,9 @@ class Walk:
         name = eqn.primitive.name
         if name in CALLS:
             return CALLS[name](self, eqn, facts, scope)
-        body = inner_call(eqn)
-        if body is not None:
-            return self.through(body, facts, scope.entered(id(eqn)))
+        program = inner_program(eqn)
+        if program is not None:
+            return self.through(program, facts, scope.entered(id(eqn)))
         if any(isinstance(fact, Weights) for fact in facts):
             return follow_weights(self.ledger, eqn, facts, scope)
         if any(isinstance(fact, Signal) for fact in facts):

@@ -1,7 +1,7 @@
 """`jinit.trace`: follow every parameter of a model to what it is used for.
 
-May import: jax, and of `jinit.tracing` interpreter, ledger, opening, signals, summary, usage,
-views, and of `jinit.model.targets` arrays, loaded, trees.
+May import: jax, and of `jinit.tracing` interpreter, jaxprs, ledger, opening, signals, summary,
+usage, views, and of `jinit.model.targets` arrays, loaded, trees.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr
-from jax.interpreters.partial_eval import dce_jaxpr
 
 from jinit.model.targets.arrays import is_array
 from jinit.model.targets.loaded import is_a
 from jinit.model.targets.trees import is_variables
 from jinit.tracing.interpreter import Walk
+from jinit.tracing.jaxprs import Closed, make_program
 from jinit.tracing.ledger import Ledger, Scope
 from jinit.tracing.opening import Opened, open_arguments, open_params
 from jinit.tracing.signals import Const, Fact, Signal, Weights
@@ -92,7 +91,7 @@ def _as_function(apply: Any, params: Any) -> Callable[..., Any]:
     return apply  # type: ignore[no-any-return]
 
 
-def _program(apply: Callable[..., Any], opened: Opened, arguments: Opened) -> ClosedJaxpr:
+def _program(apply: Callable[..., Any], opened: Opened, arguments: Opened) -> Closed:
     """The model's jaxpr, without what no output needs."""
     count = len(opened.arrays)
 
@@ -101,9 +100,7 @@ def _program(apply: Callable[..., Any], opened: Opened, arguments: Opened) -> Cl
         outcome = apply(opened.close(arrays[:count]), *inputs, **kwargs)
         return [leaf for leaf in jax.tree.leaves(outcome) if is_array(leaf)]
 
-    closed = jax.make_jaxpr(flat)(*opened.arrays, *arguments.arrays)
-    jaxpr, _ = dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars), instantiate=True)
-    return ClosedJaxpr(jaxpr, closed.consts)
+    return make_program(flat, *opened.arrays, *arguments.arrays)
 
 
 def _facts(ledger: Ledger, opened: Opened, arguments: Opened) -> list[Fact]:
