@@ -38,6 +38,7 @@ from jinit.schemes.variance import variance_scaling
 
 if _typing.TYPE_CHECKING:
     from jinit import presets as presets
+    from jinit import pretrained as pretrained
     from jinit import theory as theory
     from jinit.model.checks import Check, Finding, InitializationError, check
     from jinit.model.ensembles import ensemble, member, member_key, replace_member
@@ -164,7 +165,7 @@ _LATER = {
     "jinit.tracing.tracer": "trace",
     "jinit.tracing.usage": "Usage Use",
 }
-_ROOMS = ("presets", "theory")
+_ROOMS = ("presets", "pretrained", "theory")
 _HOMES = {name: home for home, names in _LATER.items() for name in names.split()}
 
 

@@ -21,6 +21,8 @@ STOREYS = [
     ("config", "schemes"),
     ("model",),
     ("presets", "tracing"),
+    ("pretrained",),
+    ("evaluation",),
     ("__init__",),
     ("display",),
     ("demo",),
@@ -49,8 +51,8 @@ def _room(parts: tuple[str, ...]) -> str:
 
 
 def _adapts(path: Path) -> bool:
-    """Whether a file knows one framework, and is imported only where that is loaded already."""
-    return path.parent == ROOT / "model" / "targets"
+    """Whether a file knows one framework, or one format, and is imported only where it is met."""
+    return path.parent in (ROOT / "model" / "targets", ROOT / "pretrained" / "formats")
 
 
 def _imports(path: Path, *, top_level: bool = False) -> list[str]:
