@@ -1,7 +1,7 @@
 """The ledger of a walk: every use of a parameter that was met, and what follows it.
 
-May import: the standard library, `jinit.axes`, `jinit.fans`, and of `jinit.tracing` recognition,
-signals, views.
+May import: the standard library, jax, `jinit.axes`, `jinit.fans`, and of `jinit.tracing`
+recognition, signals, views.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -9,13 +9,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from jax.extend.core import JaxprEqn
+
 from jinit.axes import Shape
 from jinit.fans import Fans
 from jinit.tracing.recognition import recognize
 from jinit.tracing.signals import Signal
 from jinit.tracing.views import View
 
-__all__ = ["Ledger", "Record", "Scope"]
+__all__ = ["Ledger", "Place", "Record", "Scope"]
+
+
+class Place(NamedTuple):
+    """An operation, where it is met: the calls that lead to it, and its own identity."""
+
+    path: tuple[Hashable, ...]
+    operation: int
 
 
 class Scope(NamedTuple):
@@ -39,6 +48,10 @@ class Scope(NamedTuple):
         """The scope inside a call."""
         return self._replace(path=(*self.path, place), **changes)
 
+    def place(self, eqn: JaxprEqn) -> Place:
+        """Where an operation is met."""
+        return Place(self.path, id(eqn))
+
 
 @dataclass
 class Record:
@@ -47,15 +60,14 @@ class Record:
     Attributes:
         leaf: the leaf's number.
         role: what the operation does with it.
+        view: the leaf as it goes into the operation.
+        place: the operation.
         scope: where it is.
         order: how many uses were met before it.
         axes: the leaf's axes by role.
         mixed: axes with several roles.
-        stack: axes along which scans go.
         fans: connections.
         depth: residual additions before it.
-        through: operations on the values on their way here.
-        region: the part of the leaf.
         reason: why the role is not known.
         opaque: operations that could not be followed.
         activations: what follows, by name and parameter.
@@ -64,19 +76,33 @@ class Record:
 
     leaf: int
     role: str
+    view: View
+    place: Place
     scope: Scope
     order: int
     axes: dict[str, Shape] = field(default_factory=dict)
     mixed: Shape = ()
-    stack: Shape = ()
     fans: Fans | None = None
     depth: int = 0
-    through: tuple[str, ...] = ()
-    region: tuple[tuple[int, int, int, int], ...] = ()
     reason: str = ""
     opaque: tuple[str, ...] = ()
     activations: dict[tuple[str, float | None], None] = field(default_factory=dict)
     settled: bool = False
+
+    @property
+    def stack(self) -> Shape:
+        """Axes of the leaf along which scans go."""
+        return self.view.stack
+
+    @property
+    def through(self) -> tuple[str, ...]:
+        """Operations on the values on their way here."""
+        return self.view.through
+
+    @property
+    def region(self) -> tuple[tuple[int, int, int, int], ...]:
+        """The part of the leaf."""
+        return self.view.region
 
 
 class Ledger:
@@ -104,11 +130,10 @@ class Ledger:
         record = Record(
             view.leaf,
             role,
+            view,
+            Place(scope.path, _operation(place)),
             scope,
             order=self._next_order() if before is None else before.order,
-            stack=view.stack,
-            through=view.through,
-            region=view.region,
             **known,
         )
         if before is not None:
@@ -125,6 +150,13 @@ class Ledger:
         self._watching.append(seen)
         yield seen
         self._watching.pop()
+
+    def by_place(self) -> dict[Place, list[Record]]:
+        """The uses by the operations that they are met at, in the order of the program."""
+        found: dict[Place, list[Record]] = {}
+        for record in self.records.values():
+            found.setdefault(record.place, []).append(record)
+        return found
 
     def bits(self, keys: Iterable[Hashable]) -> int:
         """Uses as bits, by their order."""
@@ -164,3 +196,10 @@ class Ledger:
         for key in self.finish(signal):
             if key in self.records:
                 self.records[key].settled = True
+
+
+def _operation(place: Hashable) -> int:
+    """The operation's identity, of a place that may have an operand's number beside it."""
+    found = place[0] if isinstance(place, tuple) else place
+    assert isinstance(found, int)
+    return found

@@ -28,11 +28,13 @@ class Opened:
 
     Attributes:
         arrays: the shapes of its arrays.
+        values: these arrays as they are given: with values, or shapes themselves.
         paths: of each array the paths under which it is a parameter; none for other arrays.
         close: puts it together again, from arrays in the same order.
     """
 
     arrays: tuple[jax.ShapeDtypeStruct, ...]
+    values: tuple[Any, ...]
     paths: tuple[tuple[str, ...], ...]
     close: Callable[[Sequence[Any]], Any]
 
@@ -81,7 +83,7 @@ def _opened(
     tokens: dict[Hashable, int] = {}
     place_of: list[int | None] = []
     named: list[list[str]] = []
-    arrays: list[jax.ShapeDtypeStruct] = []
+    arrays: list[Any] = []
     for leaf, names in zip(leaves, paths, strict=True):
         if not is_array(leaf):
             place_of.append(None)
@@ -89,7 +91,7 @@ def _opened(
         token = id(leaf) if isinstance(leaf, jax.Array) else object()
         place = tokens.setdefault(token, len(arrays))
         if place == len(arrays):
-            arrays.append(_shape_of(leaf))
+            arrays.append(leaf)
             named.append([])
         named[place] += names
         place_of.append(place)
@@ -98,7 +100,7 @@ def _opened(
         pairs = zip(leaves, place_of, strict=True)
         return build([leaf if place is None else values[place] for leaf, place in pairs])
 
-    return Opened(tuple(arrays), tuple(map(tuple, named)), close)
+    return Opened(tuple(map(_shape_of, arrays)), tuple(arrays), tuple(map(tuple, named)), close)
 
 
 def _open_boxed(tree: Any) -> Opened:

@@ -1,0 +1,1 @@
+"""Programs run on values, with a say at every operation."""
