@@ -20,7 +20,8 @@ STOREYS = [
     ("factory", "theory"),
     ("config", "schemes"),
     ("model",),
-    ("presets", "tracing"),
+    ("frameworks",),
+    ("learned", "presets", "tracing"),
     ("pretrained",),
     ("evaluation",),
     ("__init__",),
@@ -108,8 +109,8 @@ def test_no_private_jax_and_nothing_heavy(path: Path):
         "__main__",
     ) or _adapts(path):
         return
-    # What makes an optimizer imports optax when it is called; presets are loaded when asked for.
-    allowed = {"optax"} if _room(path.relative_to(ROOT).parts) == "presets" else set()
+    # What makes or needs an optimizer imports optax when it is called.
+    allowed = {"optax"} if _room(path.relative_to(ROOT).parts) in ("learned", "presets") else set()
     assert not [name for name in names if name.split(".")[0] in HEAVY - allowed]
 
 

@@ -7,11 +7,11 @@ May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` ruleset, selec
 from typing import Any
 
 from jinit.checks import check_integer
+from jinit.frameworks.cells import uniform_by_hidden
+from jinit.frameworks.kernels import bias_by_kernel, uniform_by_inputs
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
-from jinit.presets.cells import CELLS, uniform_by_hidden
-from jinit.presets.kernels import bias_by_kernel, uniform_by_inputs
-from jinit.presets.names import EMBEDDINGS, WEIGHTS, any_of
+from jinit.presets.names import CELLS, EMBEDDINGS, WEIGHTS, any_of
 from jinit.presets.pieces import ones_and_zeros, preset
 from jinit.schemes.constants import constant
 from jinit.schemes.distributions import normal

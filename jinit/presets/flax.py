@@ -1,12 +1,12 @@
 """Flax: the laws that Linen's and NNX's layers start from when left alone.
 
-May import: `jinit.schemes`, and of `jinit.model` ruleset, selectors; of `jinit.presets` kernels,
-names, pieces.
+May import: `jinit.schemes`, and of `jinit.model` ruleset, selectors; of `jinit.frameworks` kernels;
+of `jinit.presets` names, pieces.
 """
 
+from jinit.frameworks.kernels import lecun_by_shape
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
-from jinit.presets.kernels import lecun_by_shape
 from jinit.presets.names import EMBEDDINGS, WEIGHTS
 from jinit.presets.pieces import ones_and_zeros, preset
 from jinit.schemes.constants import constant, ones, zeros

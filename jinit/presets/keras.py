@@ -4,10 +4,10 @@ May import: `jinit.schemes`, and of `jinit.model` ruleset, selectors; of `jinit.
 kernels, names, pieces.
 """
 
+from jinit.frameworks.cells import forget_gate_bias
+from jinit.frameworks.kernels import glorot_by_shape
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
-from jinit.presets.cells import forget_gate_bias
-from jinit.presets.kernels import glorot_by_shape
 from jinit.presets.names import EMBEDDINGS, WEIGHTS
 from jinit.presets.pieces import ones_and_zeros, preset
 from jinit.schemes.constants import zeros

@@ -1,15 +1,15 @@
 """Llama: the starts that are known of it, and of those who train it again.
 
-May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` ruleset; of `jinit.presets` depth,
-names, pieces.
+May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` ruleset; of `jinit.frameworks`
+kernels; of `jinit.presets` depth, names, pieces.
 """
 
 from typing import Any
 
 from jinit.checks import check_choice
+from jinit.frameworks.kernels import cut_normal_by_fan
 from jinit.model.ruleset import Rules
 from jinit.presets.depth import check_depth, over_depth
-from jinit.presets.kernels import cut_normal_by_fan
 from jinit.presets.names import EMBEDDINGS, HEAD, MLP_UP, RESIDUAL, WEIGHTS
 from jinit.presets.pieces import each, needed, ones_and_zeros, preset
 from jinit.schemes.distributions import normal, truncated_normal

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from jinit.model.selectors import Selector, as_selector, by_role
+from jinit.model.selectors import Selector, as_selector, by_layer, by_role
 
 __all__ = [
     "ATTENTION_OUT",
+    "CELLS",
     "EMBEDDINGS",
     "FUSED_QKV",
     "HEAD",
@@ -110,6 +111,7 @@ _UP = "{up,up_proj,w3,wi_1}"
 
 ATTENTION_OUT = _words(
     "ATTENTION_OUT",
+    "CELLS",
     f"{_ATTENTION}/**/{_OUT}/**",
     f"{_ATTENTION}/**/{_OUT}",
     *inside("attn_out", "attention_out", "attention_output"),
@@ -148,3 +150,7 @@ HEAD = _words(
     "{classifier,fc,output}/**",
     "{model,transformer}/{classifier,fc,ff_out,output}/**",
 )
+
+# A cell's class is in the path of a Linen model that leaves its modules unnamed; `nn.RNN` and
+# `nnx.RNN` call theirs "cell".
+CELLS = any_of(("**/*{Cell,cell,LSTM,lstm,GRU,gru,MGU,mgu}*/**", by_layer("LSTMCell", "GRUCell")))

@@ -1,18 +1,18 @@
 """OLMo: the starts of its first and second generation.
 
 May import: `jinit.checks`, `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf,
-ruleset, values; of `jinit.presets` depth, kernels, names, pieces.
+ruleset, values; of `jinit.frameworks` kernels; of `jinit.presets` depth, names, pieces.
 """
 
 from typing import Any
 
 from jinit.checks import check_choice
+from jinit.frameworks.kernels import cut_normal_by_fan, cut_normal_by_features
 from jinit.initializer import Initializer
 from jinit.model.leaf import Leaf
 from jinit.model.ruleset import Rules
 from jinit.model.values import per_leaf
 from jinit.presets.depth import depth_factor
-from jinit.presets.kernels import cut_normal_by_fan, cut_normal_by_features
 from jinit.presets.names import EMBEDDINGS, RESIDUAL, WEIGHTS
 from jinit.presets.pieces import each, ones_and_zeros, preset, times
 from jinit.schemes.distributions import truncated_normal

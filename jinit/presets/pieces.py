@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from jinit.fans import Fans, compute_fans
 from jinit.initializer import Initializer
 from jinit.model.leaf import Leaf
 from jinit.model.ruleset import Rule, Rules
@@ -27,7 +26,6 @@ __all__ = [
     "ones_and_zeros",
     "preset",
     "resolve",
-    "shape_fans",
     "times",
 ]
 
@@ -91,13 +89,3 @@ def times(init: Initializer, factor: Any) -> Initializer:
     if plain and options.get("bounds") is None and not np.iterable(options["stddev"]):
         return init.replace(stddev=options["stddev"] * factor)
     return scaled(init, factor)
-
-
-def shape_fans(leaf: Leaf) -> Fans:
-    """Fans as frameworks read them of a kernel's shape: strides and groups of outputs unseen.
-
-    >>> # a strided convolution of 64 to 128 channels has 3 * 3 * 128 here, a quarter in fact
-    """
-    if leaf.axes is None:
-        return leaf.fans
-    return compute_fans(leaf.shape, **leaf.axes._asdict())

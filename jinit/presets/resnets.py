@@ -1,20 +1,20 @@
 """ResNets: He's law by outputs, and residual branches that may start at zero.
 
 May import: `jinit.checks`, `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf,
-ruleset, selectors, values; of `jinit.presets` kernels, names, pieces.
+ruleset, selectors, values; of `jinit.frameworks` kernels; of `jinit.presets` names, pieces.
 """
 
 from typing import Any
 
 from jinit.checks import check_choice
+from jinit.frameworks.kernels import bias_by_kernel, shape_fans
 from jinit.initializer import Initializer
 from jinit.model.leaf import Leaf
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
 from jinit.model.values import per_leaf
-from jinit.presets.kernels import bias_by_kernel
 from jinit.presets.names import WEIGHTS, any_of
-from jinit.presets.pieces import NORM_SCALES, needed, ones_and_zeros, preset, shape_fans
+from jinit.presets.pieces import NORM_SCALES, needed, ones_and_zeros, preset
 from jinit.schemes.constants import zeros
 from jinit.schemes.he import he_normal, he_uniform
 

@@ -1,20 +1,21 @@
 """Mamba: step sizes, decay rates, and layers that start as torch's do.
 
 May import: `jinit.checks`, `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf,
-ruleset, selectors, values; of `jinit.presets` depth, kernels, names, pieces.
+ruleset, selectors, values; of `jinit.frameworks` kernels; of `jinit.presets` depth, names,
+pieces.
 """
 
 import math
 from typing import Any
 
 from jinit.checks import check_integer
+from jinit.frameworks.kernels import convolution_bias
 from jinit.initializer import Initializer
 from jinit.model.leaf import Leaf
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
 from jinit.model.values import per_leaf
 from jinit.presets.depth import check_depth, over_depth
-from jinit.presets.kernels import convolution_bias
 from jinit.presets.names import EMBEDDINGS, WEIGHTS
 from jinit.presets.pieces import needed, ones_and_zeros, preset
 from jinit.schemes.constants import ones

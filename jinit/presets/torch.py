@@ -7,11 +7,11 @@ May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` ruleset, selec
 from typing import Any
 
 from jinit.checks import check_integer
+from jinit.frameworks.cells import uniform_by_hidden
+from jinit.frameworks.kernels import attention_in_uniform, bias_by_kernel
 from jinit.model.ruleset import Rule, Rules
 from jinit.model.selectors import by_role
-from jinit.presets.cells import CELLS, uniform_by_hidden
-from jinit.presets.kernels import attention_in_uniform, bias_by_kernel
-from jinit.presets.names import EMBEDDINGS, FUSED_QKV, KEY, QUERY, VALUE, WEIGHTS, any_of
+from jinit.presets.names import CELLS, EMBEDDINGS, FUSED_QKV, KEY, QUERY, VALUE, WEIGHTS, any_of
 from jinit.presets.pieces import SHIFTS, needed, ones_and_zeros, preset
 from jinit.schemes.combinators import zero_rows
 from jinit.schemes.constants import constant, zeros

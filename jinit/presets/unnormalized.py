@@ -1,19 +1,21 @@
 """Fixup: residual networks without normalization.
 
 May import: `jinit.checks`, `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf,
-ruleset, selectors, values; of `jinit.presets` depth, names, pieces.
+ruleset, selectors, values; of `jinit.frameworks` kernels; of `jinit.presets` depth, names,
+pieces.
 """
 
 from typing import Any
 
 from jinit.checks import check_choice, check_integer
+from jinit.frameworks.kernels import shape_fans
 from jinit.initializer import Initializer
 from jinit.model.leaf import Leaf
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
 from jinit.model.values import per_leaf
 from jinit.presets.names import HEAD, WEIGHTS, any_of, inside
-from jinit.presets.pieces import needed, preset, shape_fans, times
+from jinit.presets.pieces import needed, preset, times
 from jinit.schemes.constants import ones, zeros
 from jinit.schemes.he import he_normal
 

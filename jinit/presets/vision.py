@@ -1,19 +1,19 @@
 """Vision transformers: the three starts in use.
 
 May import: `jinit.checks`, `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf,
-ruleset, selectors, values; of `jinit.presets` kernels, names, pieces.
+ruleset, selectors, values; of `jinit.frameworks` kernels; of `jinit.presets` names, pieces.
 """
 
 import math
 from typing import Any
 
 from jinit.checks import check_choice, check_number
+from jinit.frameworks.kernels import convolution_bias
 from jinit.initializer import Initializer
 from jinit.model.leaf import Leaf
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
 from jinit.model.values import per_leaf
-from jinit.presets.kernels import convolution_bias
 from jinit.presets.names import (
     FUSED_QKV,
     HEAD,

@@ -1,25 +1,18 @@
 """Recurrent cells: laws that go by the hidden size, and the bias of the gate that forgets.
 
-May import: `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf, selectors, values; of
-`jinit.presets` names.
+May import: `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf, values.
 """
 
 from typing import Any
 
 from jinit.initializer import Initializer
 from jinit.model.leaf import Leaf
-from jinit.model.selectors import by_layer
 from jinit.model.values import per_leaf
-from jinit.presets.names import any_of
 from jinit.schemes.bias import torch_bias
 from jinit.schemes.constants import constant, zeros
 from jinit.schemes.gates import lstm_bias
 
-__all__ = ["CELLS", "forget_gate_bias", "uniform_by_hidden"]
-
-# A cell's class is in the path of a Linen model that leaves its modules unnamed; `nn.RNN` and
-# `nnx.RNN` call theirs "cell".
-CELLS = any_of(("**/*{Cell,cell,LSTM,lstm,GRU,gru,MGU,mgu}*/**", by_layer("LSTMCell", "GRUCell")))
+__all__ = ["forget_gate_bias", "uniform_by_hidden"]
 
 # Linen and NNX call the input kernel of gate g "ig"; "if" is no Python name.
 _GATES_OF_INPUT = ("i", "ii", "if", "if_", "ig", "io", "ir", "iz", "in")

@@ -1,15 +1,14 @@
 """Laws that frameworks give a layer by default, where a scheme alone cannot tell them.
 
-May import: `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf, values; of
-`jinit.presets` pieces.
+May import: `jinit.fans`, `jinit.initializer`, `jinit.schemes`, and of `jinit.model` leaf, values.
 """
 
 import math
 
+from jinit.fans import Fans, compute_fans
 from jinit.initializer import Initializer
 from jinit.model.leaf import Leaf
 from jinit.model.values import per_leaf
-from jinit.presets.pieces import shape_fans
 from jinit.schemes.bias import torch_bias
 from jinit.schemes.constants import zeros
 from jinit.schemes.distributions import truncated_normal
@@ -24,8 +23,19 @@ __all__ = [
     "cut_normal_by_features",
     "glorot_by_shape",
     "lecun_by_shape",
+    "shape_fans",
     "uniform_by_inputs",
 ]
+
+
+def shape_fans(leaf: Leaf) -> Fans:
+    """Fans as frameworks read them of a kernel's shape: strides and groups of outputs unseen.
+
+    A convolution of stride 2 has, in fact, a quarter of the fan_out that it has here.
+    """
+    if leaf.axes is None:
+        return leaf.fans
+    return compute_fans(leaf.shape, **leaf.axes._asdict())
 
 
 @per_leaf

@@ -1,0 +1,1 @@
+"""Other frameworks' initializers: their names, arguments, defaults and laws, drawn by jinit."""
