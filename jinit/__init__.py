@@ -37,9 +37,13 @@ from jinit.schemes.upsampling import bilinear, icnr
 from jinit.schemes.variance import variance_scaling
 
 if _typing.TYPE_CHECKING:
+    from jinit import frameworks as frameworks
     from jinit import presets as presets
     from jinit import pretrained as pretrained
     from jinit import theory as theory
+    from jinit.learned.one_step import gradinit
+    from jinit.learned.quotient import metainit
+    from jinit.learned.report import LearnedReport
     from jinit.model.checks import Check, Finding, InitializationError, check
     from jinit.model.ensembles import ensemble, member, member_key, replace_member
     from jinit.model.initializing import initialize
@@ -63,6 +67,7 @@ __all__ = [
     "InitializationError",
     "Initializer",
     "Leaf",
+    "LearnedReport",
     "Plan",
     "RuleError",
     "Rules",
@@ -91,6 +96,7 @@ __all__ = [
     "get",
     "glorot_normal",
     "glorot_uniform",
+    "gradinit",
     "he_normal",
     "he_uniform",
     "hippo_legs",
@@ -114,6 +120,7 @@ __all__ = [
     "masked",
     "member",
     "member_key",
+    "metainit",
     "normal",
     "ones",
     "orthogonal",
@@ -151,6 +158,9 @@ __all__ = [
 
 # Whole models are imported when they are first asked for: layers alone need none of it.
 _LATER = {
+    "jinit.learned.one_step": "gradinit",
+    "jinit.learned.quotient": "metainit",
+    "jinit.learned.report": "LearnedReport",
     "jinit.model.checks": "Check Finding InitializationError check",
     "jinit.model.ensembles": "ensemble member member_key replace_member",
     "jinit.model.initializing": "initialize",
@@ -165,7 +175,7 @@ _LATER = {
     "jinit.tracing.tracer": "trace",
     "jinit.tracing.usage": "Usage Use",
 }
-_ROOMS = ("presets", "pretrained", "theory")
+_ROOMS = ("frameworks", "presets", "pretrained", "theory")
 _HOMES = {name: home for home, names in _LATER.items() for name in names.split()}
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["progress_bar"]
+__all__ = ["progress_bar", "stderr_bar"]
 
 
 @contextmanager
@@ -20,3 +20,10 @@ def progress_bar(console: Console, verb: str, total: int) -> Iterator[Callable[[
     with bar:
         task = bar.add_task(verb, total=total)
         yield lambda name: bar.update(task, advance=1, description=f"{verb} {name}")
+
+
+@contextmanager
+def stderr_bar(verb: str, total: int) -> Iterator[Callable[[str], None]]:
+    """The same on stderr, wherever that leads: to be asked for."""
+    with progress_bar(Console(stderr=True, force_terminal=True), verb, total) as tick:
+        yield tick

@@ -1,0 +1,1 @@
+"""Initialization by learning: a scale for each leaf, learned before training begins."""

@@ -1,0 +1,108 @@
+"""What learning a model's scales gave: the scales, and what each step saw.
+
+May import: the standard library, numpy; `jinit.display` as a report is shown.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+__all__ = ["LearnedReport"]
+
+FloatArray: TypeAlias = np.ndarray[Any, np.dtype[np.floating[Any]]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LearnedReport:
+    """What `jinit.gradinit` or `jinit.metainit` learned. Prints as a table.
+
+    The arrays have one entry a step, as it was before that step, and a last one for the model that
+    came out.
+
+    Attributes:
+        method: "GradInit" or "MetaInit".
+        scales: by path, what the leaf was multiplied by; of stacked leaves, an array of one for
+            each slice.
+        norms: by path, the norm that the leaf, or each slice, had at the start.
+        objective: what the step lowers, of the kind in `kinds`.
+        kinds: "quotient", the gradient quotient; "loss", the loss after one step of the optimizer;
+            "norm", the gradient's norm, where it exceeds `gamma`.
+        loss: the loss on the step's batch.
+        gradient_norm: of the loss; in the norm that belongs to the optimizer.
+        gamma: the bound on the gradient's norm; infinite where there is none.
+        skipped: paths of leaves that have no scale because they were zero.
+    """
+
+    method: str
+    scales: Mapping[str, float | FloatArray]
+    norms: Mapping[str, float | FloatArray]
+    objective: FloatArray
+    kinds: tuple[str, ...]
+    loss: FloatArray
+    gradient_norm: FloatArray
+    gamma: float = np.inf
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken."""
+        return len(self.kinds) - 1
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LearnedReport):
+            return NotImplemented
+        return self.to_config() == other.to_config()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_config(self) -> dict[str, Any]:
+        """A JSON-ready description; no bound is None."""
+        told = {name: _plain(value) for name, value in vars(self).items()}
+        return told | {"gamma": self.gamma if np.isfinite(self.gamma) else None}
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The report as JSON text."""
+        return json.dumps(self.to_config(), indent=indent)
+
+    def plot(self) -> Any:
+        """Draw objective, gradient norm and scales.
+
+        Returns:
+            A matplotlib figure, to be saved with `savefig`.
+        """
+        from jinit.display.learning import plot_learning
+
+        return plot_learning(self)
+
+    def __repr__(self) -> str:
+        loss = f"{self.loss[0]:.3g} > {self.loss[-1]:.3g}"
+        return f"<LearnedReport: {self.method}, {self.steps} steps, loss {loss}>"
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from jinit.display.learned import learned_table
+
+        yield learned_table(self)
+
+    def __str__(self) -> str:
+        from jinit.display.learned import learned_table
+        from jinit.display.models import as_text
+
+        return as_text(learned_table(self))
+
+    def _repr_html_(self) -> str:
+        from jinit.display.learned import learned_table
+        from jinit.display.models import as_html
+
+        return as_html(learned_table(self))
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and tuples as lists, throughout."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
