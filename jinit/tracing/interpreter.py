@@ -45,7 +45,9 @@ class Walk:
             return _constant(atom.val) if isinstance(atom, Literal) else known[atom]
 
         for eqn in body.eqns:
-            outcome = self._step(eqn, [look_up(atom) for atom in eqn.invars], scope)
+            inputs = [look_up(atom) for atom in eqn.invars]
+            outcome = self._step(eqn, inputs, scope)
+            self.ledger.see(eqn, inputs, outcome, scope)
             known |= zip(eqn.outvars, outcome, strict=True)
         return [look_up(atom) for atom in body.outvars]
 

@@ -4,7 +4,7 @@ May import: the standard library, jax, `jinit.axes`, `jinit.fans`, and of `jinit
 recognition, signals, views.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from jax.extend.core import JaxprEqn
 from jinit.axes import Shape
 from jinit.fans import Fans
 from jinit.tracing.recognition import recognize
-from jinit.tracing.signals import Signal
+from jinit.tracing.signals import Fact, Signal
 from jinit.tracing.views import View
 
 __all__ = ["Ledger", "Place", "Record", "Scope"]
@@ -190,6 +190,11 @@ class Ledger:
                 if record is not None and not record.settled:
                     record.activations[found] = None
         return frozenset()
+
+    def see(
+        self, eqn: JaxprEqn, facts: Sequence[Fact], outcome: Sequence[Fact], scope: Scope
+    ) -> None:
+        """What happens at each operation, once it is passed; calls come after what they hold."""
 
     def settle(self, signal: Signal) -> None:
         """A weight, or a product of signals, takes the signal: nothing later counts."""

@@ -20,7 +20,7 @@ from jinit.tracing.opening import Opened, open_arguments, open_params
 from jinit.tracing.signals import Const, Fact, Signal, Weights
 from jinit.tracing.views import View
 
-__all__ = ["Reading", "read_model"]
+__all__ = ["Reading", "as_function", "read_model"]
 
 
 class Reading(NamedTuple):
@@ -45,7 +45,7 @@ def read_model(
     inputs: Sequence[Any],
     kwargs: Mapping[str, Any],
     *,
-    edges: bool = False,
+    ledger: Ledger | None = None,
 ) -> Reading:
     """Trace a model on shapes, and follow its parameters.
 
@@ -54,7 +54,7 @@ def read_model(
         params: what it takes first.
         inputs: further arguments.
         kwargs: keyword arguments.
-        edges: whether connections that padding removes are left out of fans.
+        ledger: what to enter the uses in, if not a plain one.
 
     Raises:
         ValueError: `params` holds no parameter.
@@ -65,15 +65,15 @@ def read_model(
             f"`params` (a {type(params).__name__}) holds no parameter; pass what `apply` takes "
             "first, such as the variables of a Linen module or an NNX module itself"
         )
-    program = _program(_as_function(apply, params), opened, arguments)
-    ledger = Ledger(edges)
+    program = _program(as_function(apply, params), opened, arguments)
+    ledger = Ledger() if ledger is None else ledger
     for fact in Walk(ledger).through(program, _facts(ledger, opened, arguments), Scope()):
         if isinstance(fact, Signal):
             ledger.finish(fact)
     return Reading(opened, arguments, program, ledger)
 
 
-def _as_function(apply: Any, params: Any) -> Callable[..., Any]:
+def as_function(apply: Any, params: Any) -> Callable[..., Any]:
     """The function that a framework's object stands for."""
     if is_a(apply, "flax.linen.Module"):
         if is_variables(params):

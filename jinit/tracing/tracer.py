@@ -56,7 +56,7 @@ def trace(
     >>> usage["b"].role
     'bias'
     """
-    reading = read_model(apply, params, inputs, kwargs, edges=edges)
+    reading = read_model(apply, params, inputs, kwargs, ledger=Ledger(edges))
     return _usage(reading.ledger, reading.params)
 
 
