@@ -34,4 +34,5 @@ def source_table(source: Any) -> Table:
         table.add_row(Text(name), shape, spec.dtype.name, size(spec.nbytes))
     count = "1 tensor" if len(names) == 1 else f"{len(names):,} tensors"
     table.caption = f"{source.description}: {count}, {size(source.nbytes)}"
+    table.min_width = len(table.caption)  # or it would be broken to fit below a narrow table
     return table

@@ -10,7 +10,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -60,7 +60,10 @@ class Source(Mapping[str, TensorSpec]):
 
     Attributes:
         description: what it is, for messages: the file's name and format.
+        metadata: texts by name that the file has beside its tensors.
     """
+
+    metadata: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, specs: Mapping[str, TensorSpec], description: str) -> None:
         self._specs = dict(specs)
@@ -74,7 +77,7 @@ class Source(Mapping[str, TensorSpec]):
             index: a slice for each axis, or for the leading ones, with steps of 1; None for all.
 
         Returns:
-            The values, shape and dtype as the spec has them. The array may be read-only.
+            The values, shape and dtype as the spec has them, read-only: JAX may use them in place.
 
         Raises:
             KeyError: there is no such tensor.
@@ -83,12 +86,18 @@ class Source(Mapping[str, TensorSpec]):
         """
         spec = self[name]
         window = None if index is None else _window(name, spec.shape, index)
-        values = self._read(name, window)
         shape = spec.shape if window is None else tuple(cut.stop - cut.start for cut in window)
-        if values.shape != shape or values.dtype != spec.dtype:
-            found = TensorSpec(values.shape, values.dtype)
-            reason = f"holds {found}, where {TensorSpec(shape, spec.dtype)} is announced"
+        wanted = TensorSpec(shape, spec.dtype)
+        try:
+            values = self._read(name, window).view()
+        except MemoryError:
+            reason = f"needs {spec.nbytes:,} bytes, more memory than there is"
+            raise CheckpointError(self.description, reason, name) from None
+        found = TensorSpec(values.shape, values.dtype)
+        if found != wanted:
+            reason = f"holds {found}, where {wanted} is announced"
             raise CheckpointError(self.description, reason, name)
+        values.flags.writeable = False
         return values
 
     @abstractmethod

@@ -1,0 +1,1 @@
+"""Checkpoints written: one file a format, tensor by tensor where the format allows."""
