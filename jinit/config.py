@@ -96,13 +96,24 @@ def from_config(config: Mapping[str, Any]) -> Initializer:
 
 
 def _named(name: str) -> Scheme[...]:
-    found = registry.get(_ALIASES.get(name, name))
+    found = registry.get(_ALIASES.get(name, name)) or _borrowed(name)
     if found is not None:
         return found
     names = sorted([*registry, *_ALIASES])
     near = difflib.get_close_matches(str(name).lower(), names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     raise ValueError(f"no scheme is called {name!r}; {hint}")
+
+
+def _borrowed(name: Any) -> Scheme[...] | None:
+    """The scheme of another framework, such as "frameworks.torch.kaiming_normal_"."""
+    if not (isinstance(name, str) and name.startswith("frameworks.")):
+        return None
+    importlib.import_module("jinit.frameworks")
+    known: Mapping[str, Scheme[...]] = importlib.import_module(
+        "jinit.frameworks.borrowing"
+    ).borrowed
+    return known.get(name)
 
 
 def _encode(name: str, value: Any) -> Any:

@@ -1,1 +1,11 @@
-"""Other frameworks' initializers: their names, arguments, defaults and laws, drawn by jinit."""
+"""Other frameworks' initializers: their names, arguments, defaults and laws, drawn by jinit.
+
+Each framework is a module: `jinit.frameworks.torch.kaiming_normal_(mode="fan_out")` is a scheme as
+those of jinit are, a value and a function of a key, a shape and a dtype, and takes what torch's own
+takes, in the same order, with the same defaults. Kernels are in JAX's order, `(*taps, in, out)`,
+unless `layout=` says otherwise. None of the frameworks needs to be installed.
+"""
+
+from jinit.frameworks import caffe, equinox, haiku, keras, lux, mxnet, tensorflow, torch
+
+__all__ = ["caffe", "equinox", "haiku", "keras", "lux", "mxnet", "tensorflow", "torch"]

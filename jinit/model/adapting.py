@@ -48,7 +48,8 @@ def adapt(init: Initializer, leaf: Leaf) -> Initializer:
 
 def _with_activation(init: Initializer, leaf: Leaf) -> Initializer:
     activation = leaf.slot.activation
-    if activation is None or "nonlinearity" not in init.options:
+    # Only those of the He family that are jinit's own: another framework's knows other names.
+    if activation is None or not {"nonlinearity", "negative_slope"} <= init.options.keys():
         return init
     if {"nonlinearity", "gain", "negative_slope"} & init.changed().keys():
         return init

@@ -45,8 +45,17 @@ class PerLeaf:
         self.name = name
         self.options = {key: canonical(value) for key, value in options.items()}
 
-    def __call__(self, leaf: Leaf) -> Any:
-        """The scheme for `leaf`."""
+    def __call__(self, leaf: Leaf, *drawing: Any) -> Any:
+        """The scheme for `leaf`.
+
+        Raises:
+            TypeError: it is called as an initializer is, with a key.
+        """
+        if drawing:
+            raise TypeError(
+                f"{self!r} goes by the leaf of a model, and was called with a key and a shape, as "
+                "an initializer is; use it as a value of jinit.Rules"
+            )
         options = {name: plain(value) for name, value in self.options.items()}
         return _functions[self.name](leaf, **options)
 
