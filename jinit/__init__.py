@@ -55,6 +55,8 @@ if _typing.TYPE_CHECKING:
     from jinit.model.slices import draw_slice
     from jinit.model.targets.inputs import with_inputs
     from jinit.model.values import keep, per_leaf
+    from jinit.pretrained.loading import load
+    from jinit.pretrained.report import LoadReport
     from jinit.tracing.tracer import trace
     from jinit.tracing.usage import Usage, Use
 
@@ -68,6 +70,7 @@ __all__ = [
     "Initializer",
     "Leaf",
     "LearnedReport",
+    "LoadReport",
     "Plan",
     "RuleError",
     "Rules",
@@ -110,6 +113,7 @@ __all__ = [
     "leaf_key",
     "lecun_normal",
     "lecun_uniform",
+    "load",
     "looks_linear",
     "lru_nu_log",
     "lru_theta_log",
@@ -172,6 +176,8 @@ _LATER = {
     "jinit.model.slices": "draw_slice",
     "jinit.model.targets.inputs": "with_inputs",
     "jinit.model.values": "keep per_leaf",
+    "jinit.pretrained.loading": "load",
+    "jinit.pretrained.report": "LoadReport",
     "jinit.tracing.tracer": "trace",
     "jinit.tracing.usage": "Usage Use",
 }

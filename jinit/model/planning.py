@@ -31,11 +31,16 @@ from jinit.model.selectors import as_selector
 from jinit.model.structure import Structure
 from jinit.model.values import Keep, as_value, keep
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "decide_rows", "plan", "rest_key"]
 
 
 # Folded into the key for what is no parameter, so that it is independent of every leaf's.
 _REST = 0x72657374
+
+
+def rest_key(key: Any) -> Any:
+    """The key of what a model defines beside its parameters, from the model's key."""
+    return jax.random.fold_in(key, _REST)
 
 
 def _own(leaf: Leaf) -> Any:
@@ -135,7 +140,7 @@ class Plan(Sequence[Row]):
         rest_of = self.structure.rest_of
         if rest_of is None:
             return self.structure.rebuild(values, None)
-        key = jax.random.fold_in(key, _REST)
+        key = rest_key(key)
         if size is None:
             return self.structure.rebuild(values, rest_of(key))
         members = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(size))
@@ -244,8 +249,7 @@ def plan(
     for declared, declare in _declarations(usage, stacked, layouts, tied):
         slots = declare(slots, declared) if declared else slots
     slots = declare_shardings(slots, shardings, mesh)
-    leaves = as_leaves(slots)
-    rows = _share(_decide(leaves, _assigned(as_rules(rules), leaves, only)))
+    rows = decide_rows(as_leaves(slots), rules, only)
     return Plan(replace(structure, slots=tuple(slots)), rows, key_scheme)
 
 
@@ -258,6 +262,11 @@ def _declarations(
         (layouts, declare_layouts),
         (tied, declare_ties),
     ]
+
+
+def decide_rows(leaves: Sequence[Leaf], rules: Any, only: Any = None) -> list[Row]:
+    """A row for each leaf by rules, as `plan` takes them; raises what `plan` raises."""
+    return _share(_decide(leaves, _assigned(as_rules(rules), leaves, only)))
 
 
 def _assigned(rules: Rules, leaves: Sequence[Leaf], only: Any) -> list[Rule]:

@@ -84,9 +84,11 @@ class Structure:
         as_mask: `as_mask(flags)` gives the booleans the structure that optimizer states have.
         rest_of: `rest_of(key)` computes what is no parameter (batch statistics, caches) as the
             model defines it; None where there is nothing of the kind.
+        rest: that, where the target has values of its own for it.
     """
 
     slots: tuple[Slot, ...]
     rebuild: Callable[[Sequence[Any], Any], Any]
     as_mask: Callable[[Sequence[bool]], Any]
     rest_of: Callable[[Any], Any] | None = None
+    rest: Any = None

@@ -55,7 +55,11 @@ def describe_nnx(
         return nnx.merge(graphdef, _filled(params, places, values), *map(_copied, others))
 
     return Structure(
-        _slots(params, places, mesh, module), rebuild, lambda flags: _mask(places, flags), rest_of
+        slots=_slots(params, places, mesh, module),
+        rebuild=rebuild,
+        as_mask=lambda flags: _mask(places, flags),
+        rest_of=rest_of,
+        rest=tuple(rest) if rest_of is None else None,
     )
 
 
@@ -78,10 +82,14 @@ def describe_nnx_state(state: Any, mesh: Any = None) -> Structure:
     places = _places(params, ())
 
     def rebuild(values: Sequence[Any], computed: Any) -> Any:
-        return nnx.merge_state(_filled(params, places, values), *map(_copied, rest))
+        others = rest if computed is None else computed
+        return nnx.merge_state(_filled(params, places, values), *map(_copied, others))
 
     return Structure(
-        _slots(params, places, mesh, None), rebuild, lambda flags: _mask(places, flags)
+        slots=_slots(params, places, mesh, None),
+        rebuild=rebuild,
+        as_mask=lambda flags: _mask(places, flags),
+        rest=tuple(rest),
     )
 
 

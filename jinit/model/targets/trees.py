@@ -150,7 +150,8 @@ def describe_variables(
         make: Any = type(variables)
         return make({name: made[name] if name in made else others[name] for name in variables})
 
-    return Structure(_slots(params, mesh, known), rebuild, params.refilled, rest_of)
+    rest = kept if rest_of is None else None
+    return Structure(_slots(params, mesh, known), rebuild, params.refilled, rest_of, rest)
 
 
 def _check_concrete(collections: Mapping[str, Any]) -> None:

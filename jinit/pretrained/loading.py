@@ -1,0 +1,257 @@
+"""Loading: a model's leaves from a checkpoint's tensors, all of it or nothing.
+
+May import: the standard library, numpy, `jinit.core.inputs`, of `jinit.model` paths, planning,
+values, and everything of `jinit.pretrained`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from jinit.core.inputs import check_key
+from jinit.model.paths import leaf_key
+from jinit.model.planning import Plan, rest_key
+from jinit.model.values import Keep
+from jinit.pretrained.decisions import Decision
+from jinit.pretrained.drawing import plan_drawn
+from jinit.pretrained.leaves import Model, describe_model
+from jinit.pretrained.patterns import as_matching
+from jinit.pretrained.placing import check_placed, place, read_onto
+from jinit.pretrained.policies import as_policy, ignored_names
+from jinit.pretrained.problems import raise_problems
+from jinit.pretrained.recipes import Recipe, read
+from jinit.pretrained.report import LoadReport
+from jinit.pretrained.resolving import Policies, Resolution, Split, resolve
+from jinit.pretrained.sources import Source, open_source
+
+__all__ = ["load"]
+
+
+def load(
+    target: Any,
+    source: Any,
+    *,
+    match: Any = None,
+    rules: Any = None,
+    key: Any = None,
+    on_missing: Any = "error",
+    on_unexpected: Any = "error",
+    on_mismatch: Any = "error",
+    adapt: Mapping[Any, Any] | None = None,
+    dtype: Any = None,
+    shardings: Any = None,
+    mesh: Any = None,
+    stacked: Mapping[Any, Any] | None = None,
+    layouts: Mapping[Any, str] | None = None,
+    usage: Mapping[str, Any] | None = None,
+) -> tuple[Any, LoadReport]:
+    """Load a model's weights, and draw by rules what the checkpoint lacks: all of it, or an error.
+
+    Every leaf is accounted for, and so is every tensor. By default a leaf without a tensor, a
+    tensor without a leaf and a tensor that does not fit are errors, all of them reported at once,
+    before anything is read. A leaf that is loaded is never drawn. Tensors are read one by one, and
+    with shardings each device reads its own part, where the way into the leaf allows.
+
+    Leaves are the model's parameters, and its statistics: what else it keeps in floating point, as
+    "batch_stats/BatchNorm_0/mean".
+
+    Args:
+        target: what `jinit.initialize` takes: a tree of arrays or shapes, a Linen module with its
+            inputs (`jinit.with_inputs`), an NNX or Equinox module, a function that makes one.
+        source: a path to a checkpoint, a mapping of arrays, another model, or what
+            `jinit.pretrained.open_source` returned.
+        match: how tensors and leaves correspond: None for equal names;
+            `jinit.pretrained.torch_to_flax(pairs)`; or pairs, tried in order, of a pattern on names
+            and a template of paths: `{"h.*.fc.weight": ("h_{1}/fc/kernel", transpose())}`.
+        rules: what leaves that are to be drawn get, as in `jinit.initialize`.
+        key: a PRNG key, for what is drawn; each leaf's follows from its path.
+        on_missing: for leaves without a tensor "error", "draw" (statistics: as the model defines
+            them), "keep" the target's own value, or `jinit.pretrained.low_rank(...)` for factors;
+            or a mapping of selectors (`jinit.Rules`) to these.
+        on_unexpected: for tensors that no leaf takes "error" or "ignore", or a mapping of patterns
+            on names to these.
+        on_mismatch: for leaves whose tensor has another shape "error", "draw", "keep" or an
+            adapter, such as `jinit.pretrained.grow_rows()`, or a function of the array and the
+            leaf; or a mapping of selectors to these.
+        adapt: by selector, an adapter that is applied even where shapes are equal.
+        dtype: of all floating leaves; None for each leaf's own.
+        shardings: as in `jinit.plan`; None for what the model asks for.
+        mesh: the mesh that PartitionSpecs and the model's own axis names refer to.
+        stacked: by selector, how many leading axes hold layers stacked by hand.
+        layouts: by selector, the axes of kernels that only you know, such as "HWIO".
+        usage: how the model uses its parameters (`jinit.trace`), by path.
+
+    Returns:
+        The model, of the same kind as the target, and the report.
+
+    Raises:
+        jinit.pretrained.LoadError: the checkpoint and the model do not fit; its `report` says
+            what would have become of every leaf.
+        jinit.RuleError: a selector selects no leaf, or a rule and the model do not fit.
+        jinit.pretrained.CheckpointError: the checkpoint is damaged.
+        ValueError: an option is none of those allowed; something is to be drawn without a key; or
+            values do not fit a narrower dtype.
+
+    >>> import jax, numpy as np, jinit
+    >>> saved = {"body": {"kernel": np.eye(4, dtype=np.float32)}}
+    >>> model = {"body": {"kernel": jax.ShapeDtypeStruct((4, 4), "float32")},
+    ...          "head": {"kernel": jax.ShapeDtypeStruct((4, 2), "float32")}}
+    >>> params, report = jinit.load(model, saved, rules=jinit.lecun_normal(),
+    ...                             key=jax.random.key(0), on_missing={"head/*": "draw"})
+    >>> report
+    <LoadReport: 2 leaves: 1 loaded, 1 drawn>
+    """
+    if key is not None:
+        check_key(key)
+    names = ("on_missing", "on_mismatch", "adapt")
+    policies = Policies(*map(as_policy, names, (on_missing, on_mismatch, adapt)))
+    matching = as_matching(match)
+    model = describe_model(
+        target,
+        mesh=mesh,
+        shardings=shardings,
+        stacked=stacked,
+        layouts=layouts,
+        usage=usage,
+        dtype=dtype,
+    )
+    for policy in (policies.on_missing, policies.on_mismatch, policies.adapt):
+        policy.check(model.wanted)
+    opened = open_source(source)
+    try:
+        matched = matching.match(model.wanted, opened)
+        left = set(opened) - matched.used()
+        ignored = left & ignored_names(on_unexpected, list(opened))
+        resolution = resolve(model, matched, opened, policies, ignored)
+        raise_problems(resolution, matched.problems, opened)
+        plan = _checked_plan(model, resolution, rules, key)
+        computes_rest = _check_rest(model, resolution, key)
+        values = _values(model, resolution, opened, plan, key)
+        made = _rebuilt(model, values, key, computes_rest=computes_rest)
+        return made, _with_schemes(resolution.report, plan)
+    finally:
+        if opened is not source:
+            opened.close()
+
+
+def _checked_plan(model: Model, resolution: Resolution, rules: Any, key: Any) -> Plan | None:
+    """The plan of what is drawn by rules, checked with all else that drawing needs."""
+    factors = {path for split in resolution.splits for path in (split.a, split.b)}
+    decided = resolution.decisions.values()
+    drawn = [d.path for d in decided if d.outcome == "drawn" and d.path not in factors]
+    shown = ", ".join(drawn[:5]) + (f" and {len(drawn) - 5} more" if len(drawn) > 5 else "")
+    if drawn and rules is None:
+        raise ValueError(f"`rules` are needed, to draw {shown}")
+    plan = plan_drawn(model, rules, drawn) if drawn else None
+    needing = [d.path for d in resolution.of("adapted") if d.adapter and d.adapter.needs_key]
+    needing += [split.a for split in resolution.splits if split.law.needs_key]
+    if key is None and (drawn or needing):
+        raise ValueError(f"`key` is needed, to draw {shown or ', '.join(needing[:5])}")
+    return plan
+
+
+def _with_schemes(report: LoadReport, plan: Plan | None) -> LoadReport:
+    """The report, with what drawn leaves were drawn by; rules may say that one is kept."""
+    rows = {} if plan is None else {row.path: row for row in plan.rows}
+    told = []
+    for row in report:
+        if row.path in rows:
+            outcome = "kept" if isinstance(rows[row.path].init, Keep) else "drawn"
+            row = replace(row, outcome=outcome, how=repr(rows[row.path].scheme))
+        told.append(row)
+    return replace(report, rows=tuple(told))
+
+
+def _check_rest(model: Model, resolution: Resolution, key: Any) -> bool:
+    """Whether what is no parameter, or some of it, has to be computed as the model defines it."""
+    if model.rest is None or model.structure.rest_of is None:
+        return False
+    kept = [one.path for one in resolution.of("kept") if not one.wanted.is_parameter]
+    if not kept and model.completes_rest:
+        return False
+    if key is None:
+        shown = ", ".join(kept[:5]) or "what the model keeps beside its parameters and statistics"
+        raise ValueError(f"`key` is needed, to compute {shown} as the model defines it")
+    return True
+
+
+def _values(
+    model: Model, resolution: Resolution, source: Source, plan: Plan | None, key: Any
+) -> dict[str, Any]:
+    """The value of every leaf, by path; of statistics those that are loaded."""
+    values: dict[str, Any] = {}
+    splits = {split.kernel: split for split in resolution.splits}
+    factors = {path for split in resolution.splits for path in (split.a, split.b)}
+    for decision in resolution.of("loaded", "adapted"):
+        if decision.path in splits:
+            values |= _split(splits[decision.path], decision, model, source, key)
+        elif decision.path not in factors:
+            _check_tied(decision, resolution.ties.get(decision.path, ()), source)
+            values[decision.path] = _value(decision, source, key)
+    if plan is not None:
+        drawn = plan.draw(plan.leaf_keys(key))
+        values |= {row.path: value for row, value in zip(plan.rows, drawn, strict=True)}
+    for decision in resolution.of("kept"):
+        if decision.wanted.value is not None:
+            values[decision.path] = _own(decision)
+    for decision in resolution.decisions.values():
+        if decision.shared_with in values:
+            values[decision.path] = values[decision.shared_with]
+    return values
+
+
+def _value(decision: Decision, source: Source, key: Any) -> Any:
+    """What a tensor, or several, make of a leaf."""
+    assert decision.recipe is not None
+    leaf = decision.wanted.leaf
+    if decision.adapter is None:
+        return read_onto(decision.recipe, source, leaf)
+    own = None if key is None else leaf_key(key, leaf.parts)
+    return place(decision.adapter(read(decision.recipe, source), leaf, own), leaf)
+
+
+def _split(
+    split: Split, decision: Decision, model: Model, source: Source, key: Any
+) -> dict[str, Any]:
+    """A kernel and its factors."""
+    assert decision.recipe is not None
+    kernel, a, b = (model.by_path[path].leaf for path in (split.kernel, split.a, split.b))
+    own = None if key is None else leaf_key(key, a.parts)
+    whole = read(decision.recipe, source)
+    if decision.adapter is not None:
+        whole = np.asarray(decision.adapter(whole, kernel, own))
+    made = split.law.split(whole, a.shape[-1], (a.dtype, b.dtype), own)
+    pairs = zip((kernel, a, b), made, strict=True)
+    return {leaf.path: place(value, leaf) for leaf, value in pairs}
+
+
+def _check_tied(decision: Decision, others: Sequence[Recipe], source: Source) -> None:
+    """Raise if leaves that are one array in the model are several in the checkpoint."""
+    for other in others:
+        assert decision.recipe is not None
+        if not np.array_equal(read(decision.recipe, source), read(other, source)):
+            raise ValueError(
+                f"{decision.wanted.leaf} is one array with others in the model, and in the "
+                f"checkpoint {decision.recipe} and {other} differ; leave one of them aside in "
+                "`match`, or untie the model"
+            )
+
+
+def _own(decision: Decision) -> Any:
+    """The value that the target has."""
+    leaf, value = decision.wanted.leaf, decision.wanted.value
+    sharding = getattr(value, "sharding", None)
+    stays = leaf.sharding is None or sharding == leaf.sharding
+    return value if value.dtype == leaf.dtype and stays else place(value, leaf)
+
+
+def _rebuilt(model: Model, values: dict[str, Any], key: Any, *, computes_rest: bool) -> Any:
+    for one in model.parameters:
+        check_placed(one.path, values.get(one.path))
+    rest = None
+    if computes_rest:
+        assert model.structure.rest_of is not None
+        rest = model.structure.rest_of(rest_key(key))
+    return model.rebuild(values, rest)
