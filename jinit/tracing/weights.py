@@ -21,7 +21,7 @@ from jinit.tracing.tables import enter_embedding, enter_unknown, use_rows
 from jinit.tracing.vectors import use_product, use_sum
 from jinit.tracing.views import View
 
-__all__ = ["follow_weights"]
+__all__ = ["follow_weights", "shape_changes"]
 
 Rule: TypeAlias = Callable[[Ledger, JaxprEqn, Sequence[Fact], Scope], Sequence[Fact]]
 
@@ -33,8 +33,9 @@ def follow_weights(
     name = eqn.primitive.name
     if name in COPIES:
         return [*facts][: len(eqn.outvars)]
-    if name in _SHAPES and isinstance(facts[0], Weights):
-        return _shaped(_SHAPES[name](eqn, facts), facts[0])
+    changes = shape_changes(eqn)
+    if changes is not None and isinstance(facts[0], Weights):
+        return _shaped(changes, facts[0])
     if name in _RULES:
         return list(_RULES[name](ledger, eqn, facts, scope))
     if name in ELEMENTWISE:
@@ -54,23 +55,23 @@ def _shaped(changes: Sequence[Change], weights: Weights) -> list[Fact]:
     return [Weights(tuple(map(change, weights.views))) for change in changes]
 
 
-def _reshape(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _reshape(eqn: JaxprEqn) -> list[Change]:
     shape, order = shape_of(eqn.outvars[0]), eqn.params.get("dimensions")
     if eqn.primitive.name == "reshape" and order is not None:
         return [lambda view: view.permuted(order).reshaped(shape)]
     return [lambda view: view.reshaped(shape)]
 
 
-def _transpose(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _transpose(eqn: JaxprEqn) -> list[Change]:
     return [lambda view: view.permuted(eqn.params["permutation"])]
 
 
-def _broadcast(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _broadcast(eqn: JaxprEqn) -> list[Change]:
     shape, places = eqn.params["shape"], eqn.params["broadcast_dimensions"]
     return [lambda view: view.broadcast(shape, places)]
 
 
-def _squeeze(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _squeeze(eqn: JaxprEqn) -> list[Change]:
     gone = eqn.params["dimensions"]
     return [
         lambda view: view.each(
@@ -79,13 +80,13 @@ def _squeeze(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
     ]
 
 
-def _slice(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _slice(eqn: JaxprEqn) -> list[Change]:
     starts, limits = eqn.params["start_indices"], eqn.params["limit_indices"]
     steps = eqn.params["strides"] or (1,) * len(starts)
     return [lambda view: view.sliced(starts, limits, steps)]
 
 
-def _split(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _split(eqn: JaxprEqn) -> list[Change]:
     axis, start = eqn.params["axis"], 0
     changes: list[Change] = []
     shape = shape_of(eqn.invars[0])
@@ -101,11 +102,11 @@ def _cutting(starts: tuple[int, ...], limits: tuple[int, ...]) -> Change:
     return lambda view: view.sliced(starts, limits, (1,) * len(starts))
 
 
-def _rev(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _rev(eqn: JaxprEqn) -> list[Change]:
     return [lambda view: view]
 
 
-def _pad(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _pad(eqn: JaxprEqn) -> list[Change]:
     shape = shape_of(eqn.outvars[0])
     return [lambda view: _resized(view, shape)]
 
@@ -117,13 +118,13 @@ def _resized(view: View, shape: tuple[int, ...]) -> View:
     return view
 
 
-def _all_gather(eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Change]:
+def _all_gather(eqn: JaxprEqn) -> list[Change]:
     shape = shape_of(eqn.outvars[0])
     tiled = eqn.params.get("tiled", False)
     return [lambda view: view.fitted(shape) if tiled else view.lose("all_gather")]
 
 
-_SHAPES: Mapping[str, Callable[[JaxprEqn, Sequence[Fact]], list[Change]]] = {
+_SHAPES: Mapping[str, Callable[[JaxprEqn], list[Change]]] = {
     "all_gather": _all_gather,
     "all_gather_invariant": _all_gather,
     "broadcast_in_dim": _broadcast,
@@ -136,6 +137,12 @@ _SHAPES: Mapping[str, Callable[[JaxprEqn, Sequence[Fact]], list[Change]]] = {
     "squeeze": _squeeze,
     "transpose": _transpose,
 }
+
+
+def shape_changes(eqn: JaxprEqn) -> list[Change] | None:
+    """What an operation that only moves entries does to views of its first operand, by outcome."""
+    rule = _SHAPES.get(eqn.primitive.name)
+    return None if rule is None else rule(eqn)
 
 
 # --- operations on the values -----------------------------------------------------------------
