@@ -1,4 +1,4 @@
-"""The command line: `jinit demo`, `jinit schemes`, `jinit gain`, `jinit fans`.
+"""The command line: `jinit demo`, `schemes`, `gain`, `fans`, `inspect`, `convert`.
 
 May import: the standard library and jinit's public names; a command imports its rooms as it runs.
 """
@@ -6,8 +6,6 @@ May import: the standard library and jinit's public names; a command imports its
 import argparse
 import inspect
 import io
-import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import jinit
+from jinit.arguments import figure_path, integers, names, stride
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +26,8 @@ examples:
   jinit schemes he_normal             what a scheme draws, and its options
   jinit gain leaky_relu 0.2           the gain of a nonlinearity
   jinit fans 3 3 64 128 --groups 2    the fans of a kernel, and the stds they give
+  jinit inspect model.safetensors     what a checkpoint holds, and what looks wrong
+  jinit convert model.pt model.npz    the same weights in another format
 """
 
 _DEMO_EXAMPLES = """\
@@ -58,6 +59,22 @@ examples:
   jinit fans 512,8,64 --einsum "btd,dhk->bthk"
 """
 
+_INSPECT_EXAMPLES = """\
+examples:
+  jinit inspect model.safetensors
+  jinit inspect checkpoints/1000/default --sort std
+  jinit inspect pytorch_model.bin.index.json --json
+"""
+
+_CONVERT_EXAMPLES = """\
+examples:
+  jinit convert pytorch_model.bin model.safetensors
+  jinit convert model.weights.h5 model.npz --overwrite
+  jinit convert model.msgpack checkpoints/0 --format orbax
+"""
+
+_READ = "safetensors, .npz, .npy, msgpack, .h5, .pt or .bin, an index of several, or a directory"
+
 _MEANINGS = {
     None: "torch's value where torch has one, else as `second_moment`",
     "second_moment": "`E[f(z)^2] ** -0.5`: keeps the forward signal",
@@ -74,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "jinit":
             raise
+        if type(error) is not ModuleNotFoundError:  # one of jinit's, which says what to do
+            options.parser.exit(1, f"{options.parser.prog}: error: {error}\n")
         options.parser.exit(
             1,
             f"{options.parser.prog}: error: this command needs {error.name.split('.')[0]}, which "
@@ -108,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_schemes(commands)
     _add_gain(commands)
     _add_fans(commands)
+    _add_inspect(commands)
+    _add_convert(commands)
     return parser
 
 
@@ -140,7 +161,7 @@ def _add_demo(commands: Any) -> None:
     )
     parser.add_argument(
         "--schemes",
-        type=_names,
+        type=names,
         metavar="A,B,...",
         help="what to compare: any of `jinit schemes`, or glorot, he, kaiming, lecun, "
         "small_normal, xavier (zeros,small_normal,xavier,he,orthogonal, "
@@ -148,7 +169,7 @@ def _add_demo(commands: Any) -> None:
     )
     parser.add_argument(
         "--out",
-        type=_figure_path,
+        type=figure_path,
         default=Path("jinit-demo.png"),
         metavar="PATH",
         help="where to write the figure, a PNG (%(default)s)",
@@ -184,43 +205,33 @@ def _add_fans(commands: Any) -> None:
     parser.add_argument("--layout", help="the axes by letter, such as OIHW (HWIO)")
     parser.add_argument("--groups", type=int, default=1, metavar="G", help="feature groups (1)")
     parser.add_argument(
-        "--stride", type=_stride, default=1, metavar="S", help="one, or one an axis: 2,1 (1)"
+        "--stride", type=stride, default=1, metavar="S", help="one, or one an axis: 2,1 (1)"
     )
     parser.add_argument("--transposed", action="store_true", help="a transposed convolution")
     parser.add_argument("--einsum", metavar="E", help="the einsum whose operand the kernel is")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in re.split(r"[,\s]+", text) if name))
+def _add_inspect(commands: Any) -> None:
+    summary = "print what a checkpoint holds, tensor by tensor, and what looks wrong"
+    parser = _add_command(commands, "inspect", summary, _INSPECT_EXAMPLES, run=_run_inspect)
+    parser.add_argument("file", metavar="FILE", help=_READ)
+    parser.add_argument(
+        "--sort", default="file", metavar="ORDER", help="file, name, size, mean, std, findings"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, with all digits")
 
 
-def _stride(text: str) -> int | tuple[int, ...]:
-    strides = _integers(text)
-    return strides[0] if len(strides) == 1 else strides
-
-
-def _integers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in re.split(r"[,\s]+", text.strip(" ,()[]")))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be integers with spaces or commas between, such as 3,3,64,128"
-        ) from None
-
-
-def _figure_path(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() != ".png":
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .png")
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is a directory; add a file name")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(
-            f"{str(path.parent)!r} is not a directory; create it first, or choose another"
-        )
-    if not os.access(path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{str(path.parent)!r} cannot be written to")
-    return path
+def _add_convert(commands: Any) -> None:
+    summary = "write a checkpoint in another format"
+    parser = _add_command(commands, "convert", summary, _CONVERT_EXAMPLES, run=_run_convert)
+    parser.add_argument("source", metavar="SRC", help=_READ)
+    parser.add_argument(
+        "destination", metavar="DST", help=".safetensors, .npz, .msgpack, or Orbax's directory"
+    )
+    parser.add_argument(
+        "--format", metavar="F", help="safetensors, npz, msgpack or orbax (by the suffix)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
 
 
 # Commands.
@@ -231,8 +242,8 @@ def _run_demo(options: argparse.Namespace) -> None:
     from jinit.demo.presentation import perform
     from jinit.demo.settings import Settings
 
-    names = ("depth", "width", "activation", "schemes", "steps", "seed")
-    given = {name: getattr(options, name) for name in names}
+    fields = ("depth", "width", "activation", "schemes", "steps", "seed")
+    given = {name: getattr(options, name) for name in fields}
     with _argument_errors(options):
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         comparison = Comparison(settings)
@@ -281,7 +292,7 @@ def _run_fans(options: argparse.Namespace) -> None:
     from jinit.display.tables import fans_table
 
     with _argument_errors(options):
-        shape = _integers(" ".join(options.shape))
+        shape = integers(" ".join(options.shape))
         fans = jinit.compute_fans(
             shape,
             layout=options.layout,
@@ -298,12 +309,44 @@ def _run_fans(options: argparse.Namespace) -> None:
     _console().print(fans_table(fans._asdict(), stds))
 
 
+def _run_inspect(options: argparse.Namespace) -> None:
+    from jinit.display.progress import progress_bar
+    from jinit.pretrained.inspection import check_order, inspect
+    from jinit.pretrained.sources import open_source
+
+    console = _console()
+    with _argument_errors(options), open_source(options.file) as source:
+        check_order(options.sort)
+        with progress_bar(console, "reading", len(source)) as done:
+            seen = inspect(source, progress=done).sorted_by(options.sort)
+    if options.json:
+        print(seen.to_json(indent=2))
+    else:
+        console.print(seen)
+
+
+def _run_convert(options: argparse.Namespace) -> None:
+    from jinit.display.progress import progress_bar
+    from jinit.pretrained.converting import convert
+    from jinit.pretrained.sources import open_source
+
+    console = _console()
+    with (
+        _argument_errors(options),
+        open_source(options.source) as source,
+        progress_bar(console, "reading", len(source)) as done,
+    ):
+        settings = {"format": options.format, "overwrite": options.overwrite}
+        made = convert(source, options.destination, **settings, progress=done)
+    console.print(str(made), markup=False, soft_wrap=True)
+
+
 @contextmanager
 def _argument_errors(options: argparse.Namespace) -> Iterator[None]:
     """Report what jinit says of an argument as an error of the command line."""
     try:
         yield
-    except (TypeError, ValueError, argparse.ArgumentTypeError) as error:
+    except (OSError, TypeError, ValueError, argparse.ArgumentTypeError) as error:
         options.parser.error(str(error))
 
 

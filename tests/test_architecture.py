@@ -27,7 +27,7 @@ STOREYS = [
     ("__init__",),
     ("display",),
     ("demo",),
-    ("cli",),
+    ("arguments", "cli"),
     ("__main__",),
 ]
 LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}

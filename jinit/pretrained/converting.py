@@ -1,7 +1,7 @@
 """A checkpoint in another format.
 
-May import: the standard library, and of `jinit.pretrained` errors, extras, sources, and writers as
-they are needed.
+May import: the standard library, `jinit.checks`, of `jinit.model` diagnosis.finding, and of
+`jinit.pretrained` errors, extras, sources, and writers as they are needed; `jinit.display` prints.
 """
 
 import importlib
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jinit.checks import check_choice
+from jinit.model.diagnosis.finding import count_noun
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.extras import require
 from jinit.pretrained.sources import Source, open_source
@@ -47,6 +48,12 @@ class Converted:
     format: str
     tensors: int
     nbytes: int
+
+    def __str__(self) -> str:
+        from jinit.display.models import size
+
+        count = count_noun(self.tensors, "tensor")
+        return f"{self.path} ({self.format}): {count}, {size(self.nbytes)}"
 
 
 def convert(
@@ -81,18 +88,20 @@ def convert(
             cannot hold: of its dtype, or by its name.
 
     >>> import numpy as np, pathlib, tempfile
-    >>> directory = tempfile.TemporaryDirectory()
-    >>> path = pathlib.Path(directory.name, "model.safetensors")
-    >>> convert({"dense": {"kernel": np.ones((2, 3), np.float32)}}, path).nbytes
-    24
-    >>> list(open_source(path))
-    ['dense/kernel']
+    >>> tree = {"dense": {"kernel": np.ones((2, 3), np.float32)}}
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = pathlib.Path(directory, "model.safetensors")
+    ...     print(convert(tree, path).nbytes, list(open_source(path)))
+    24 ['dense/kernel']
     """
     path = Path(destination)
     name = format_of(path) if format is None else format
     check_choice("format", name, WRITTEN)
     if path.exists() and not overwrite:
-        raise FileExistsError(f"there is something at {str(path)!r}; pass overwrite=True")
+        raise FileExistsError(
+            f"there is something at {str(path)!r}; choose another name, or overwrite=True "
+            "(--overwrite on the command line)"
+        )
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"there is no directory {str(path.parent)!r}; create it first")
     opened = open_source(source)

@@ -11,11 +11,11 @@ class CheckpointError(ValueError):
 
     Attributes:
         file: the file, or the part of it, as messages name it.
-        reason: what was wrong with its value, what is allowed, and what to do.
+        reason: what was wrong, what is allowed, and what to do: the rest of a sentence about it.
         tensor: the tensor concerned; None where it is the file.
 
     >>> print(CheckpointError("model.npz", "is cut off", tensor="head/kernel"))
-    model.npz: tensor 'head/kernel': is cut off
+    model.npz: tensor 'head/kernel' is cut off
     """
 
     def __init__(self, file: object, reason: str, tensor: str | None = None) -> None:
@@ -25,5 +25,5 @@ class CheckpointError(ValueError):
         self.tensor = tensor
 
     def __str__(self) -> str:
-        place = "" if self.tensor is None else f"tensor {self.tensor!r}: "
+        place = "" if self.tensor is None else f"tensor {self.tensor!r} "
         return f"{self.file}: {place}{self.reason}"

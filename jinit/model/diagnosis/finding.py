@@ -22,6 +22,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "duplicate": "draw each from a key of its own; to share weights on purpose, use one array",
         "correlated": "draw each from a key of its own (jax.random.split, or fold_in of the path)",
         "coarse": "draw in float32 and cast once, as jinit's schemes do",
+        "rounded": "keep it in that dtype",
         "std": "compare the fans and the stacked axes that its rule assumes with the layer's",
         "mean": "compare the law of its rule with the code that drew it",
         "lora": "start one factor random and the other at zero",
@@ -35,7 +36,7 @@ class Finding:
 
     Attributes:
         kind: one of "coarse", "constant", "correlated", "duplicate", "lora", "mean",
-            "nonfinite", "shape", "std", "undrawn", "zero".
+            "nonfinite", "rounded", "shape", "std", "undrawn", "zero".
         path: the leaf, its slice in brackets where it is about one: `layers/kernel[3]`.
         detail: what was seen, in words.
         severity: "error" for what no one means, "warning" for what someone may.

@@ -22,7 +22,7 @@ from jinit.model.ruleset import RuleError
 from jinit.model.selectors import as_selector
 from jinit.model.structure import Slot
 
-__all__ = ["Subject", "epsilon", "has_16_bits", "measured", "subjects_of"]
+__all__ = ["Subject", "epsilon", "has_16_bits", "measured", "sample_length", "subjects_of"]
 
 _MATRIX_ROLES = ("conv", "conv_transpose", "dense", "depthwise", "einsum", "embedding", "recurrent")
 _SAMPLE = 32  # values of a 16-bit leaf that are looked at one by one, times 1 / eps
@@ -111,7 +111,7 @@ def subjects_of(
 
 def measured(subjects: Sequence[Subject]) -> list[Subject]:
     """The subjects, each with its reading."""
-    tasks = ((s.value, s.stack, _sample_length(s.dtype)) for s in subjects)
+    tasks = ((s.value, s.stack, sample_length(s.dtype)) for s in subjects)
     readings = measure(tasks)
     return [replace(s, measured=r) for s, r in zip(subjects, readings, strict=True)]
 
@@ -126,7 +126,8 @@ def epsilon(dtype: Any) -> float:
     return float(jnp.finfo(dtype).eps)  # type: ignore[no-untyped-call]
 
 
-def _sample_length(dtype: Any) -> int:
+def sample_length(dtype: Any) -> int:
+    """How many values of a leaf are looked at one by one: none but of those of 16 bits."""
     return int(_SAMPLE / epsilon(dtype)) if has_16_bits(dtype) else 0
 
 
