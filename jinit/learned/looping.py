@@ -48,6 +48,12 @@ class Seen(NamedTuple):
 Step: TypeAlias = Callable[..., tuple[Arrays, Any, Seen]]
 ScalarLoss: TypeAlias = Callable[[Arrays, Any], Any]
 
+_TOLD = {
+    "loss": "the loss after one step of the optimizer",
+    "norm": "the norm of the gradient",
+    "quotient": "the gradient quotient",
+}
+
 
 def import_optax(caller: str) -> ModuleType:
     """Optax, which nothing else here needs.
@@ -143,7 +149,7 @@ def learn(
         for number, batches in enumerate(feed):
             made = compiled(weights.values, scales, state, np.int32(number), *batches)
             moved, state, saw = jax.device_get(made)
-            _check(weights, saw, number)
+            _check(weights, saw, kinds[saw.kind], number)
             seen.append(saw)
             tick(f"loss {saw.loss:.3g}")
             scales = moved if number < steps else scales
@@ -184,7 +190,7 @@ def _series(values: Any) -> Any:
     return array
 
 
-def _check(weights: Weights, seen: Seen, number: int) -> None:
+def _check(weights: Weights, seen: Seen, kind: str, number: int) -> None:
     """Raise if a step saw anything that is no number, or nothing at all."""
     when = f"at step {number}" if number else "at the start, before any scale has changed"
     advice = "start from smaller weights" if number == 0 else "lower `learning_rate`"
@@ -197,6 +203,10 @@ def _check(weights: Weights, seen: Seen, number: int) -> None:
         raise InitializationError(
             f"the gradient is zero {when}: the loss does not depend on the parameters, or no unit "
             "is alive; there is nothing to learn from"
+        )
+    if not np.isfinite(seen.objective):
+        raise InitializationError(
+            f"{_TOLD[kind]} is {seen.objective} {when}; {advice}, or look at the batch"
         )
     for leaf, sloped in zip(weights.scaled_leaves, seen.sloped, strict=True):
         if not sloped:

@@ -216,10 +216,11 @@ class _Learner:
     def update(self, scales: Any, slopes: Any, state: Any, over: Any, count: Any) -> Any:
         """New scales, and a new state."""
         of_loss, of_norm, square = state
-        clipped, _ = self.clip.update(slopes, self.clip.init(scales))
-        ours = _where(over, of_norm, of_loss)
-        mean, ours = self.first.update(clipped, ours)
-        scatter, square = self.second.update([jnp.square(slope) for slope in clipped], square)
+        with jax.numpy_dtype_promotion("standard"):  # which optax needs
+            clipped, _ = self.clip.update(slopes, self.clip.init(scales))
+            mean, ours = self.first.update(clipped, _where(over, of_norm, of_loss))
+            squares = [jnp.square(slope) for slope in clipped]
+            scatter, square = self.second.update(squares, square)
         rate = self.learning_rate(count) if callable(self.learning_rate) else self.learning_rate
         moved = [
             jnp.maximum(scale - rate * m / (jnp.sqrt(s) + _EPS), least).astype(scale.dtype)

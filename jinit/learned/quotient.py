@@ -59,9 +59,10 @@ def metainit(
         batches: an iterable (begun anew where it ends), an iterator, or a function of the step;
             trees of arrays of one shape. One more than there are steps is evaluated at the end.
         steps: how many steps to take.
-        learning_rate: how far a norm moves in one step, before momentum, in units of the norm; a
-            number, or an optax schedule. The published 0.1 suits matrices with norms of ten or
-            more; take a hundredth of the smallest norm for small ones.
+        learning_rate: how far a norm moves in one step, in units of the norm, and up to
+            `1 / (1 - momentum)` as far at speed; a number, or an optax schedule. The published 0.1
+            suits norms of ten and more; where GQ ends no lower than it began, norms have been
+            carried too far: take less.
         momentum: the share of its velocity that a norm keeps, in [0, 1).
         eps: keeps the quotient's denominator from zero, where sign(0) is 1.
         min_scale: no norm falls below so much of its start.
@@ -152,12 +153,18 @@ def _make_step(
             scales, values, batch
         )
         norm = euclidean(gradient, weights.dtype).norm
-        updates, state = learner.update(slopes, state)
+        with jax.numpy_dtype_promotion("standard"):  # which optax needs
+            updates, state = learner.update(slopes, state)
         moved = [
-            jnp.maximum(scale + update / jnp.where(start > 0, start, 1), min_scale)
+            jnp.maximum(scale + update / _divisor(start), min_scale).astype(scale.dtype)
             for scale, update, start in zip(scales, updates, weights.norms, strict=True)
         ]
         saw = see(weights, objective, jnp.int32(0), value, norm, gradient, slopes)
         return moved, state, saw
 
     return step
+
+
+def _divisor(norms: Any) -> Any:
+    """Norms, with 1 for slices that are zero: these stay zero whatever their scale."""
+    return np.where(norms > 0, norms, 1)
