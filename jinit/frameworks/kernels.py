@@ -21,10 +21,8 @@ __all__ = [
     "convolution_bias",
     "cut_normal_by_fan",
     "cut_normal_by_features",
-    "glorot_by_shape",
     "lecun_by_shape",
     "shape_fans",
-    "uniform_by_inputs",
 ]
 
 
@@ -67,12 +65,6 @@ def _is_convolution(leaf: Leaf) -> bool:
 
 
 @per_leaf
-def uniform_by_inputs(leaf: Leaf) -> Initializer:
-    """`U[-c, c)`, `c = 1 / sqrt(taps * inputs)`, whatever the stride."""
-    return torch_bias(shape_fans(leaf).fan_in)
-
-
-@per_leaf
 def cut_normal_by_fan(leaf: Leaf, *, cut: float = 2.0) -> Initializer:
     """`N(0, 1 / fan_in)` cut at `cut` standard deviations and not widened again."""
     fan_in = shape_fans(leaf).fan_in
@@ -90,12 +82,6 @@ def cut_normal_by_features(leaf: Leaf, *, cut: float = 2.0) -> Initializer:
 def lecun_by_shape(leaf: Leaf) -> Initializer:
     """LeCun's normal law by the fans that a kernel's shape shows, strides unseen."""
     return lecun_normal(fans=shape_fans(leaf))
-
-
-@per_leaf
-def glorot_by_shape(leaf: Leaf) -> Initializer:
-    """Glorot's uniform law by the fans that a kernel's shape shows, strides and groups unseen."""
-    return glorot_uniform(fans=shape_fans(leaf))
 
 
 @per_leaf

@@ -1,21 +1,17 @@
 """Equinox: the laws that eqx.nn's layers start from.
 
-May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` ruleset, selectors; of
-`jinit.presets` cells, kernels, names, pieces.
+May import: `jinit.checks`, and of `jinit.model` ruleset, selectors; of `jinit.frameworks` equinox;
+of `jinit.presets` names, pieces.
 """
 
 from typing import Any
 
 from jinit.checks import check_integer
-from jinit.frameworks.cells import uniform_by_hidden
-from jinit.frameworks.kernels import bias_by_kernel, uniform_by_inputs
+from jinit.frameworks import equinox
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
 from jinit.presets.names import CELLS, EMBEDDINGS, WEIGHTS, any_of
 from jinit.presets.pieces import ones_and_zeros, preset
-from jinit.schemes.constants import constant
-from jinit.schemes.distributions import normal
-from jinit.schemes.he import he_uniform
 
 __all__ = ["equinox_default"]
 
@@ -51,16 +47,15 @@ def equinox_default(*, cells: Any = CELLS, hidden_size: int | None = None) -> Ru
     """
     if hidden_size is not None:
         check_integer("hidden_size", hidden_size)
-    biases = by_role("bias")
+    biases, linear = by_role("bias"), equinox.linear()
     return preset(
         "equinox_default",
         [
-            (any_of(cells) & (WEIGHTS | biases), uniform_by_hidden(hidden_size=hidden_size)),
-            (biases, bias_by_kernel(transposed_by="fan_in")),
+            (any_of(cells) & (WEIGHTS | biases), equinox.lstm_cell(hidden_size).weight),
+            (biases, linear.bias),
             *ones_and_zeros(),
-            ("**/negative_slope", constant(0.25)),
-            (EMBEDDINGS, normal(1.0)),
-            (by_role("conv_transpose"), uniform_by_inputs()),
-            (WEIGHTS, he_uniform(negative_slope=5**0.5)),
+            ("**/negative_slope", equinox.prelu().weight),
+            (EMBEDDINGS, equinox.embedding().weight),
+            (WEIGHTS, linear.weight),
         ],
     )

@@ -1,17 +1,15 @@
 """Haiku: the laws that its modules start from.
 
-May import: `jinit.schemes`, and of `jinit.model` ruleset, selectors; of `jinit.presets` cells,
-kernels, names, pieces.
+May import: of `jinit.model` ruleset, selectors; of `jinit.frameworks` cells, haiku; of
+`jinit.presets` names, pieces.
 """
 
+from jinit.frameworks import haiku
 from jinit.frameworks.cells import forget_gate_bias
-from jinit.frameworks.kernels import cut_normal_by_fan
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
 from jinit.presets.names import EMBEDDINGS, WEIGHTS
 from jinit.presets.pieces import ones_and_zeros, preset
-from jinit.schemes.distributions import truncated_normal
-from jinit.schemes.lecun import lecun_normal
 
 __all__ = ["haiku_default"]
 
@@ -46,8 +44,8 @@ def haiku_default() -> Rules:
         [
             (by_role("bias"), forget_gate_bias()),
             *ones_and_zeros(),
-            (by_role("recurrent") | "**/w_i", lecun_normal),
-            (EMBEDDINGS, truncated_normal(1.0)),
-            (WEIGHTS, cut_normal_by_fan()),
+            (by_role("recurrent") | "**/w_i", haiku.gru().weight),
+            (EMBEDDINGS, haiku.embed().weight),
+            (WEIGHTS, haiku.linear().weight),
         ],
     )

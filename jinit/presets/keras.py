@@ -1,19 +1,15 @@
 """Keras: the laws that its layers start from, on layers of JAX.
 
-May import: `jinit.schemes`, and of `jinit.model` ruleset, selectors; of `jinit.presets` cells,
-kernels, names, pieces.
+May import: `jinit.schemes`, and of `jinit.model` ruleset, selectors; of `jinit.frameworks` cells,
+keras; of `jinit.presets` names, pieces.
 """
 
+from jinit.frameworks import keras
 from jinit.frameworks.cells import forget_gate_bias
-from jinit.frameworks.kernels import glorot_by_shape
 from jinit.model.ruleset import Rules
 from jinit.model.selectors import by_role
 from jinit.presets.names import EMBEDDINGS, WEIGHTS
 from jinit.presets.pieces import ones_and_zeros, preset
-from jinit.schemes.constants import zeros
-from jinit.schemes.distributions import uniform
-from jinit.schemes.glorot import glorot_uniform
-from jinit.schemes.he import he_uniform
 from jinit.schemes.orthogonality import orthogonal
 
 __all__ = ["keras_default"]
@@ -51,12 +47,11 @@ def keras_default() -> Rules:
         [
             (by_role("bias"), forget_gate_bias()),
             *ones_and_zeros(),
-            ("**/negative_slope", zeros),
-            (by_role("lora_a"), he_uniform(negative_slope=0.0)),
-            (by_role("lora_b"), zeros),
+            ("**/negative_slope", keras.Zeros()),
+            (by_role("lora_a"), keras.HeUniform()),
+            (by_role("lora_b"), keras.Zeros()),
             (by_role("recurrent"), orthogonal),
-            (EMBEDDINGS, uniform(bound=0.05)),
-            (by_role("conv", "depthwise", "conv_transpose"), glorot_by_shape()),
-            (WEIGHTS, glorot_uniform),
+            (EMBEDDINGS, keras.embedding().weight),
+            (WEIGHTS, keras.dense().weight),
         ],
     )

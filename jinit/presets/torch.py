@@ -1,23 +1,19 @@
 """PyTorch: the laws that torch.nn's layers start from, on layers of JAX.
 
-May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` ruleset, selectors; of
-`jinit.presets` cells, kernels, names, pieces.
+May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` ruleset, selectors, values; of
+`jinit.frameworks` torch; of `jinit.presets` names, pieces.
 """
 
 from typing import Any
 
 from jinit.checks import check_integer
-from jinit.frameworks.cells import uniform_by_hidden
-from jinit.frameworks.kernels import attention_in_uniform, bias_by_kernel
+from jinit.frameworks import torch
 from jinit.model.ruleset import Rule, Rules
 from jinit.model.selectors import by_role
+from jinit.model.values import as_value
 from jinit.presets.names import CELLS, EMBEDDINGS, FUSED_QKV, KEY, QUERY, VALUE, WEIGHTS, any_of
 from jinit.presets.pieces import SHIFTS, needed, ones_and_zeros, preset
-from jinit.schemes.combinators import zero_rows
-from jinit.schemes.constants import constant, zeros
-from jinit.schemes.distributions import normal
-from jinit.schemes.glorot import glorot_uniform
-from jinit.schemes.he import he_uniform
+from jinit.schemes.constants import zeros
 
 __all__ = ["torch_default"]
 
@@ -75,24 +71,21 @@ def torch_default(
     """
     if hidden_size is not None:
         check_integer("hidden_size", hidden_size)
-    if padding_idx is not None:
-        check_integer("padding_idx", padding_idx, least=0)
-    linear = he_uniform(negative_slope=5**0.5)
-    table = normal(1.0)
+    linear, cell = torch.linear(), torch.lstm(hidden_size)
     in_cells = any_of(cells) & (WEIGHTS | _BIASES)
     return preset(
         "torch_default",
         [
             *_attention_rules(attention),
-            (in_cells, uniform_by_hidden(hidden_size=hidden_size)),
-            (_BIASES, bias_by_kernel()),
+            (in_cells, cell.weight_hh),
+            (_BIASES, linear.bias),
             *ones_and_zeros(),
-            ("**/negative_slope", constant(0.25)),
-            (by_role("lora_a"), linear),
+            ("**/negative_slope", torch.prelu().weight),
+            (by_role("lora_a"), linear.weight),
             (by_role("lora_b"), zeros),
-            (EMBEDDINGS, table if padding_idx is None else zero_rows(table, padding_idx)),
-            (by_role("conv_transpose"), linear.replace(mode="fan_out")),
-            (WEIGHTS, linear),
+            (EMBEDDINGS, torch.embedding(padding_idx).weight),
+            (by_role("conv_transpose"), torch.conv_transpose2d().weight),
+            (WEIGHTS, linear.weight),
         ],
     )
 
@@ -100,12 +93,12 @@ def torch_default(
 def _attention_rules(attention: Any) -> list[Any]:
     if attention is None:
         return []
-    inside = any_of(attention)
+    inside, layer = any_of(attention), torch.multihead_attention()
     name, option = "torch_default", "attention"
-    fused = Rule(inside & FUSED_QKV, glorot_uniform(), True, f"jinit.presets.{name}")
-    biases = Rule(inside & SHIFTS, zeros(), True, f"jinit.presets.{name}")
+    fused = Rule(inside & FUSED_QKV, as_value(layer.in_proj_weight), True, f"jinit.presets.{name}")
+    biases = Rule(inside & SHIFTS, layer.in_proj_bias, True, f"jinit.presets.{name}")
     return [
-        *needed(name, option, inside & (QUERY | KEY | VALUE), attention_in_uniform()),
+        *needed(name, option, inside & (QUERY | KEY | VALUE), layer.query),
         fused,
         biases,
     ]
