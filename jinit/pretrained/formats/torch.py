@@ -43,6 +43,8 @@ def _loaded(path: str) -> Any:
     """What torch reads of a file without unpickling anything but tensors and their containers."""
     import torch
 
+    if path.endswith(".safetensors"):  # torch goes by this name, whatever the content
+        raise CheckpointError(path, "is a file of PyTorch's by its content; rename it to .pt")
     mapped = zipfile.is_zipfile(path)
     if mapped:
         open_zip(path).close()  # which checks it
