@@ -4,8 +4,22 @@ Each framework is a module: `jinit.frameworks.torch.kaiming_normal_(mode="fan_ou
 those of jinit are, a value and a function of a key, a shape and a dtype, and takes what torch's own
 takes, in the same order, with the same defaults. Kernels are in JAX's order, `(*taps, in, out)`,
 unless `layout=` says otherwise. None of the frameworks needs to be installed.
+`jinit.frameworks.compare("xavier_normal")` shows what one name means in each.
 """
 
 from jinit.frameworks import caffe, equinox, haiku, keras, lux, mxnet, tensorflow, torch
+from jinit.frameworks.glossary import Comparison, Meaning, compare
 
-__all__ = ["caffe", "equinox", "haiku", "keras", "lux", "mxnet", "tensorflow", "torch"]
+__all__ = [
+    "Comparison",
+    "Meaning",
+    "caffe",
+    "compare",
+    "equinox",
+    "haiku",
+    "keras",
+    "lux",
+    "mxnet",
+    "tensorflow",
+    "torch",
+]
