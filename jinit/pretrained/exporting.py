@@ -26,16 +26,19 @@ def export(
     like: Any,
     *,
     match: Any = None,
+    params: Any = None,
     stacked: Mapping[Any, Any] | None = None,
     layouts: Mapping[Any, str] | None = None,
 ) -> dict[str, Array]:
     """A model's weights as the tensors they were loaded from: what `jinit.load` does, undone.
 
     Args:
-        model: a model with values: parameters, Linen's variables, an NNX or Equinox module.
+        model: a model, as `jinit.load` takes it: with values (parameters, variables, an NNX or
+            Equinox module), or without them, as `jinit.with_inputs` makes it.
         like: the names, shapes and dtypes that are wanted: a checkpoint, or a mapping of arrays
             or of `jax.ShapeDtypeStruct`.
         match: as for `jinit.load`. Adapters are not undone.
+        params: the values, as `jinit.load` returned them, where `model` has none.
         stacked: by selector, how many leading axes hold layers stacked by hand.
         layouts: by selector, the axes of kernels that only you know, such as "HWIO".
 
@@ -57,15 +60,16 @@ def export(
            [2.]])}
     """
     taken = describe_model(model, stacked=stacked, layouts=layouts)
+    values = _values(taken if params is None else describe_model(params))
     specs, source = _specs(like)
     matched = as_matching(match).match(taken.wanted, specs)
-    problems = [*matched.problems, *_problems(taken, matched, specs)]
+    problems = [*matched.problems, *_problems(taken, values, matched, specs)]
     if problems:
         raise ValueError("the model cannot be exported so:\n" + "\n".join(problems[:20]))
     used = matched.used()
     tensors = {name: np.zeros(s.shape, s.dtype) for name, s in specs.items() if name in used}
     for path, recipe in matched.recipes.items():
-        write(recipe, np.asarray(taken.by_path[path].value), tensors)
+        write(recipe, np.asarray(values[path]), tensors)
     aside = [name for name in matched.ignored if source is not None]
     tensors |= {name: np.asarray(source.read(name)) for name in aside if source is not None}
     return {name: tensors[name] for name in specs if name in tensors}
@@ -77,7 +81,7 @@ def flax_to_torch(
     """A model's weights as a PyTorch state dict: `export` by `torch_to_flax(pairs)`.
 
     Args:
-        model: a model with values.
+        model: a model with values, or one without, and `params`.
         like: a state dict or a checkpoint with the names and shapes that are wanted.
         pairs: as for `torch_to_flax`.
         untransposed: as for `torch_to_flax`.
@@ -109,11 +113,21 @@ def _specs(like: Any) -> tuple[Mapping[str, TensorSpec], Source | None]:
     return source, source
 
 
-def _problems(model: Model, matched: Matched, specs: Mapping[str, TensorSpec]) -> list[str]:
+def _values(model: Model) -> dict[str, Any]:
+    """The values that a model has, by path."""
+    return {one.path: one.value for one in model.wanted if one.value is not None}
+
+
+def _problems(
+    model: Model,
+    values: Mapping[str, Any],
+    matched: Matched,
+    specs: Mapping[str, TensorSpec],
+) -> list[str]:
     problems = []
     for one in model.wanted:
         recipe = matched.recipes.get(one.path)
-        if one.value is None:
+        if one.path not in values:
             problems.append(f"{one.leaf} has no value")
         elif recipe is None:
             problems.append(f"{one.leaf} goes to no tensor")

@@ -4,6 +4,7 @@ May import: the standard library.
 """
 
 import math
+from collections.abc import Iterator
 from typing import TypeAlias
 
 __all__ = ["pull_reshape"]
@@ -20,8 +21,8 @@ def pull_reshape(before: Shape, after: Shape, window: Window) -> Window | None:
     >>> pull_reshape((12, 64), (3, 4, 64), (slice(1, 2), slice(0, 4), slice(0, 64)))
     (slice(4, 8, None), slice(0, 64, None))
     """
-    if 0 in before:
-        return None
+    if any(cut.start == cut.stop for cut in window):
+        return tuple(slice(0, 0) for _ in before)
     pulled: list[slice] = []
     for outer, inner, cuts in _groups(before, after, window):
         found = _merged(inner, cuts) if len(outer) == 1 else _split(outer, inner, cuts)
@@ -31,22 +32,18 @@ def pull_reshape(before: Shape, after: Shape, window: Window) -> Window | None:
     return tuple(pulled)
 
 
-def _groups(before: Shape, after: Shape, window: Window) -> list[tuple[Shape, Shape, Window]]:
+def _groups(before: Shape, after: Shape, window: Window) -> Iterator[tuple[Shape, Shape, Window]]:
     """The shortest runs of axes, before and after, that hold the same number of values."""
-    groups: list[tuple[Shape, Shape, Window]] = []
     i = j = 0
     while i < len(before) or j < len(after):
-        start_i, start_j = i, j
-        left = right = 1
-        while (i, j) == (start_i, start_j) or left != right:
-            if i < len(before) and (left <= right or j == len(after)):
-                left *= before[i]
+        first, second = i, j
+        i, j = min(i + 1, len(before)), min(j + 1, len(after))
+        while math.prod(before[first:i]) != math.prod(after[second:j]):
+            if math.prod(before[first:i]) < math.prod(after[second:j]):
                 i += 1
             else:
-                right *= after[j]
                 j += 1
-        groups.append((before[start_i:i], after[start_j:j], window[start_j:j]))
-    return groups
+        yield before[first:i], after[second:j], window[second:j]
 
 
 def _merged(extents: Shape, cuts: Window) -> list[slice] | None:
@@ -65,12 +62,15 @@ def _merged(extents: Shape, cuts: Window) -> list[slice] | None:
 
 def _split(outer: Shape, inner: Shape, cuts: Window) -> list[slice] | None:
     """The window of several axes that were merged into one; None if it is none."""
+    whole = [slice(0, extent) for extent in outer]
     if all((cut.start, cut.stop) == (0, extent) for extent, cut in zip(inner, cuts, strict=True)):
-        return [slice(0, extent) for extent in outer]
+        return whole
     if len(inner) != 1:
         return None
     (cut,) = cuts
-    block = math.prod(outer[1:])
+    lead = next(at for at, extent in enumerate(outer) if extent > 1)
+    block = math.prod(outer[lead + 1 :])
     if cut.start % block or cut.stop % block:
         return None
-    return [slice(cut.start // block, cut.stop // block), *(slice(0, n) for n in outer[1:])]
+    ranged = slice(cut.start // block, cut.stop // block)
+    return [*whole[:lead], ranged, *whole[lead + 1 :]]

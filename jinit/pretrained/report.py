@@ -53,7 +53,7 @@ class LoadReport(Sequence[LoadRow]):
         rows: a row for each leaf.
         description: what was loaded.
         used: names of the tensors that leaves were made of.
-        ignored: names of those left aside on purpose.
+        ignored: names of those left aside on purpose, or since their leaf is drawn or kept.
         unexpected: names of those that nothing takes; there are none in what was loaded.
     """
 

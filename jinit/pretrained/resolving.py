@@ -17,7 +17,7 @@ from jinit.pretrained.decisions import Decision
 from jinit.pretrained.leaves import Model, Wanted
 from jinit.pretrained.matching import Matched, nearest
 from jinit.pretrained.policies import Choice, Policy
-from jinit.pretrained.recipes import Recipe, dtype_of, shape_of
+from jinit.pretrained.recipes import Recipe, dtype_of, shape_of, tensors_of
 from jinit.pretrained.report import LoadReport
 from jinit.pretrained.sources import Source, TensorSpec
 
@@ -94,8 +94,9 @@ def resolve(
             if one.path in matched.recipes and decisions[owner].outcome == "loaded":
                 ties.setdefault(owner, []).append(matched.recipes[one.path])
     ordered = {one.path: decisions[one.path] for one in model.wanted}
-    used = matched.used()
-    aside = (set(matched.ignored) | ignored) - used
+    taken = matched.used()
+    used = {t.name for d in ordered.values() if d.recipe is not None for t in tensors_of(d.recipe)}
+    aside = (set(matched.ignored) | ignored | taken) - used
     report = LoadReport(
         rows=tuple(decision.row() for decision in ordered.values()),
         description=source.description,

@@ -5,6 +5,7 @@ sources, templates, torch_layers, torch_names, torch_recurrent.
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ __all__ = ["torch_to_flax"]
 
 _FUSED = ("in_proj_weight", "q_proj_weight")
 _COUNTER = "num_batches_tracked"
+_ONLY_LAYER = re.compile(r"\.?l0$")
 
 
 def torch_to_flax(pairs: Any = None, *, untransposed: Sequence[str] = ()) -> "TorchMatching":
@@ -116,7 +118,7 @@ class TorchMatching:
                 return f"{parent[0]}/out", 0
         if list(module.tensors) == [_COUNTER]:
             return None
-        only = module.name.removesuffix(".l0") if "weight_ih" in module.tensors else module.name
+        only = _ONLY_LAYER.sub("", module.name) if "weight_ih" in module.tensors else module.name
         return names.find(module.name) or names.find(only)
 
     def _match_group(
