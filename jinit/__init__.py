@@ -41,6 +41,10 @@ if _typing.TYPE_CHECKING:
     from jinit import presets as presets
     from jinit import pretrained as pretrained
     from jinit import theory as theory
+    from jinit.analytic.report import AutoinitReport
+    from jinit.analytic.rescaling import autoinit
+    from jinit.data_dependent.report import LsuvReport
+    from jinit.data_dependent.unit_variance import lsuv
     from jinit.learned.one_step import gradinit
     from jinit.learned.quotient import metainit
     from jinit.learned.report import LearnedReport
@@ -63,6 +67,7 @@ if _typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoinitReport",
     "Check",
     "Fans",
     "Finding",
@@ -71,11 +76,13 @@ __all__ = [
     "Leaf",
     "LearnedReport",
     "LoadReport",
+    "LsuvReport",
     "Plan",
     "RuleError",
     "Rules",
     "Usage",
     "Use",
+    "autoinit",
     "bilinear",
     "block_orthogonal",
     "by_layer",
@@ -118,6 +125,7 @@ __all__ = [
     "lru_nu_log",
     "lru_theta_log",
     "lstm_bias",
+    "lsuv",
     "mamba2_a_log",
     "mamba_a_log",
     "mamba_dt_bias",
@@ -162,6 +170,10 @@ __all__ = [
 
 # Whole models are imported when they are first asked for: layers alone need none of it.
 _LATER = {
+    "jinit.analytic.report": "AutoinitReport",
+    "jinit.analytic.rescaling": "autoinit",
+    "jinit.data_dependent.report": "LsuvReport",
+    "jinit.data_dependent.unit_variance": "lsuv",
     "jinit.learned.one_step": "gradinit",
     "jinit.learned.quotient": "metainit",
     "jinit.learned.report": "LearnedReport",

@@ -24,6 +24,8 @@ STOREYS = [
     ("learned", "presets", "tracing"),
     ("pretrained",),
     ("evaluation",),
+    ("data_dependent",),
+    ("analytic",),
     ("__init__",),
     ("display",),
     ("demo",),
