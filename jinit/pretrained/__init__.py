@@ -9,8 +9,7 @@ from jinit.pretrained.adapters import (
     resize_kernel,
     resize_positions,
     select_units,
-    widen_inputs,
-    widen_outputs,
+    widen,
     widened_units,
 )
 from jinit.pretrained.converting import Converted, convert
@@ -56,7 +55,6 @@ __all__ = [
     "suggest",
     "torch_to_flax",
     "transpose",
-    "widen_inputs",
-    "widen_outputs",
+    "widen",
     "widened_units",
 ]

@@ -35,7 +35,7 @@ def read_onto(recipe: Recipe, source: Source, leaf: Leaf) -> jax.Array:
     def part(index: Any) -> Array:
         window = _window(index, leaf)
         if window not in parts:
-            parts[window] = cast(read(recipe, source, _slices(window)), leaf)
+            parts[window] = _owned(read(recipe, source, _slices(window)), leaf)
         return parts[window]
 
     return _ready(jax.make_array_from_callback(leaf.shape, sharding, part))
@@ -49,13 +49,17 @@ def place(value: Any, leaf: Leaf) -> jax.Array:
     """
     if np.shape(value) != leaf.shape:
         raise ValueError(f"{leaf} was given values of shape {list(np.shape(value))}")
-    value = cast(value, leaf)
     sharding = _sharding(leaf)
     if sharding is None:
-        made = jax.device_put(value, may_alias=False)
-    else:
-        made = jax.make_array_from_callback(leaf.shape, sharding, lambda index: value[index])
-    return _ready(made)
+        return _ready(jax.device_put(cast(value, leaf), may_alias=False))
+    whole = _owned(value, leaf)
+    return _ready(jax.make_array_from_callback(leaf.shape, sharding, lambda at: whole[at]))
+
+
+def _owned(value: Any, leaf: Leaf) -> Array:
+    """A value in the leaf's dtype, in memory of its own: devices on the host may go on using it."""
+    made = cast(value, leaf)
+    return np.array(made) if np.may_share_memory(made, value) else made
 
 
 def _ready(array: jax.Array) -> jax.Array:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from jinit.pretrained.fitting import Way, ways
 from jinit.pretrained.leaves import Wanted, describe_model
 from jinit.pretrained.names_alike import likeness
 from jinit.pretrained.operations import Operation
 from jinit.pretrained.sources import TensorSpec, open_source
-from jinit.pretrained.fitting import Way, ways
 
 __all__ = ["Suggestion", "Suggestions", "suggest"]
 
@@ -63,7 +63,12 @@ class Suggestions(Sequence[Suggestion]):
         return iter(self.rows)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.rows[index]
+        if not isinstance(index, str):
+            return self.rows[index]
+        for row in self.rows:
+            if row.path == index:
+                return row
+        raise KeyError(f"no leaf has the path {index!r}")
 
     @property
     def pairs(self) -> dict[str, Any]:
@@ -71,8 +76,7 @@ class Suggestions(Sequence[Suggestion]):
         made: dict[str, Any] = {}
         for row in self.rows:
             if row.source is not None:
-                path = _literal(row.path)
-                made[row.source] = (path, *row.operations) if row.operations else path
+                made[row.source] = (row.path, *row.operations) if row.operations else row.path
         return made
 
     def to_json(self, indent: int | None = None) -> str:
@@ -100,11 +104,6 @@ class Suggestions(Sequence[Suggestion]):
         from jinit.display.models import as_html
 
         return as_html(suggestions_table(self))
-
-
-def _literal(path: str) -> str:
-    """A path as a template, in which nothing stands for anything else."""
-    return path
 
 
 def suggest(target: Any, source: Any, **options: Any) -> Suggestions:

@@ -13,9 +13,9 @@ import numpy as np
 from jinit.checks import check_integer
 from jinit.core.inputs import check_key
 from jinit.model.leaf import Leaf
-from jinit.pretrained.adapters.adapter import Adapter, Array, axis_that_differs
+from jinit.pretrained.adapters.adapter import Adapter, Array, check_rank
 
-__all__ = ["widen_inputs", "widen_outputs", "widened_units"]
+__all__ = ["widen", "widened_units"]
 
 
 def widened_units(key: Any, old: int, new: int) -> Array:
@@ -44,23 +44,28 @@ def widened_units(key: Any, old: int, new: int) -> Array:
     return np.concatenate([np.arange(old), drawn])
 
 
-def widen_outputs(units: Any, *, axis: int = -1) -> Adapter:
-    """Copy units: `W'[..., j] = W[..., g(j)]`, for the layer that makes them, bias and norm too.
+def widen(
+    *, outputs: Any = None, inputs: Any = None, out_axis: int = -1, in_axis: int = -2
+) -> Adapter:
+    """Widen a layer: units copied where they are made, `W'[..., j] = W[..., g(j)]`, shared after.
 
-    With `widen_inputs` of the same units in every layer that takes them in, the model computes what
-    it did; equal units stay equal until something (dropout, noise) tells them apart.
+    The layer that makes the units takes `outputs=units`, its bias and norm too; every layer that
+    takes them in takes `inputs=units`, `W'[j] = W[g(j)] / |{k: g(k) = g(j)}|`. The model then
+    computes what it did; equal units stay equal until something (dropout, noise) tells them apart.
 
     Args:
-        units: g, from `widened_units`: for each new unit the old one that it copies.
-        axis: the axis of units.
+        outputs: g of the layer's own units, from `widened_units`: for each the old one it copies.
+        inputs: g of the layer before.
+        out_axis: the axis of its units.
+        in_axis: the axis of what it takes in.
 
     >>> import jax, numpy as np, jinit
-    >>> from jinit.pretrained import widen_inputs, widen_outputs
+    >>> from jinit.pretrained import widen
     >>> old = {"up": {"kernel": np.array([[1.0, 2.0]])},
     ...        "down": {"kernel": np.array([[3.0], [4.0]])}}
     >>> new = {"up": {"kernel": jax.ShapeDtypeStruct((1, 3), "float32")},
     ...        "down": {"kernel": jax.ShapeDtypeStruct((3, 1), "float32")}}
-    >>> adapt = {"up/*": widen_outputs([0, 1, 1]), "down/kernel": widen_inputs([0, 1, 1])}
+    >>> adapt = {"up/*": widen(outputs=[0, 1, 1]), "down/kernel": widen(inputs=[0, 1, 1])}
     >>> wide, _ = jinit.load(new, old, on_mismatch=adapt)
     >>> print(wide["up"]["kernel"], wide["down"]["kernel"].ravel())
     [[1. 2. 2.]] [3. 2. 2.]
@@ -68,23 +73,11 @@ def widen_outputs(units: Any, *, axis: int = -1) -> Adapter:
     Reference: Chen, Goodfellow and Shlens 2016 (arXiv:1511.05641), equation 2. Their deeper net, a
     layer more that is the identity, is a rule: `{"new/kernel": jinit.identity()}`.
     """
-    return _Widen(_checked(units), axis, shared=False)
-
-
-def widen_inputs(units: Any, *, axis: int = -2) -> Adapter:
-    """Share weights among copies: `W'[j] = W[g(j)] / |{k: g(k) = g(j)}|`, in the layer after.
-
-    Args:
-        units: g, from `widened_units`, as for `widen_outputs` of the layer before.
-        axis: the axis of what the layer takes in.
-
-    >>> from jinit.pretrained import widen_inputs
-    >>> widen_inputs([0, 1, 1])
-    widen_inputs(2 to 3 units)
-
-    Reference: Chen, Goodfellow and Shlens 2016 (arXiv:1511.05641), equation 2.
-    """
-    return _Widen(_checked(units), axis, shared=True)
+    sides = [(units, axis) for units, axis in ((inputs, in_axis), (outputs, out_axis))]
+    if inputs is None and outputs is None:
+        raise ValueError("give `outputs`, the units that the layer makes, `inputs`, or both")
+    made = [None if units is None else _Side(_checked(units), axis) for units, axis in sides]
+    return _Widen(made[0], made[1])
 
 
 def _checked(units: Any) -> Array:
@@ -100,32 +93,58 @@ def _checked(units: Any) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Widen(Adapter):
+class _Side:
+    """Units along one axis of a kernel."""
+
     units: Array
     axis: int
-    shared: bool
+
+    @property
+    def old(self) -> int:
+        """How many there were."""
+        return int(self.units.max()) + 1
+
+    def along(self, ndim: int) -> int:
+        """The axis, counted from 0."""
+        return self.axis % ndim
+
+    def __str__(self) -> str:
+        return f"{self.old} to {len(self.units)}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Widen(Adapter):
+    inputs: _Side | None
+    outputs: _Side | None
+
+    @property
+    def _sides(self) -> list[_Side]:
+        return [side for side in (self.inputs, self.outputs) if side is not None]
 
     def check(self, shape: tuple[int, ...], leaf: Leaf) -> None:
-        axis = self._at(shape, leaf)
-        old = int(self.units.max()) + 1
-        if (shape[axis], leaf.shape[axis]) != (old, len(self.units)):
-            raise ValueError(
-                f"`units` widen {old} to {len(self.units)}, and along axis {axis} the tensor has "
-                f"{shape[axis]}, {leaf} {leaf.shape[axis]}"
-            )
+        check_rank(shape, leaf)
+        wide = list(shape)
+        for side in self._sides:
+            if not -len(shape) <= side.axis < len(shape):
+                raise ValueError(f"axis {side.axis} is none of the {len(shape)} axes of {leaf}")
+            axis = side.along(len(shape))
+            if shape[axis] != side.old:
+                raise ValueError(f"{side} units are widened, and axis {axis} has {shape[axis]}")
+            wide[axis] = len(side.units)
+        if tuple(wide) != leaf.shape:
+            raise ValueError(f"the tensor {list(shape)} widened is {wide}, not {list(leaf.shape)}")
 
     def __call__(self, value: Array, leaf: Leaf, key: Any) -> Any:
-        axis = self._at(value.shape, leaf)
-        wide = np.take(value, self.units, axis=axis)
-        if not self.shared:
-            return wide
-        copies = np.bincount(self.units)[self.units]
-        along = [-1 if at == axis else 1 for at in range(value.ndim)]
-        return wide.astype(np.float64) / copies.reshape(along)
-
-    def _at(self, shape: tuple[int, ...], leaf: Leaf) -> int:
-        return axis_that_differs(shape, leaf, self.axis)
+        for side in self._sides:
+            value = np.take(value, side.units, axis=side.along(value.ndim))
+        if self.inputs is None:
+            return value
+        axis = self.inputs.along(value.ndim)
+        copies = np.bincount(self.inputs.units)[self.inputs.units]
+        lengths = [-1 if at == axis else 1 for at in range(value.ndim)]
+        return value.astype(np.float64) / copies.reshape(lengths)
 
     def __repr__(self) -> str:
-        name = "widen_inputs" if self.shared else "widen_outputs"
-        return f"{name}({int(self.units.max()) + 1} to {len(self.units)} units)"
+        sides = (("outputs", self.outputs), ("inputs", self.inputs))
+        told = ", ".join(f"{name} {side}" for name, side in sides if side is not None)
+        return f"widen({told})"
