@@ -21,9 +21,10 @@ from jinit.evaluation.tape import Step, Tape
 from jinit.tracing.jaxprs import Program, inner_program, open_program
 from jinit.tracing.ledger import Scope
 
-__all__ = ["Evaluator", "run_operation"]
+__all__ = ["DERIVED", "Evaluator", "run_operation"]
 
-_DERIVED = frozenset(("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"))
+# What has a derivative of its own.
+DERIVED = frozenset(("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"))
 _SAVING = frozenset(("checkpoint", "remat", "remat2"))
 
 
@@ -78,7 +79,7 @@ class Evaluator:
         if name in CONTROL:
             return CONTROL[name](self, eqn, values, scope, tape)
         program = inner_program(eqn)
-        if program is None or (name in _DERIVED and self._derivatives):
+        if program is None or (name in DERIVED and self._derivatives):
             return self._step(eqn, scope, values, tape)
         inside = scope.entered(id(eqn))
         if name in _SAVING and self._derivatives:

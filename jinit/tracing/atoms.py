@@ -1,4 +1,4 @@
-"""Operands and outcomes of a jaxpr's operations: their shapes, and what is known of them by kind.
+"""Operands and outcomes of operations: shapes and dtypes, and what is known of them by kind.
 
 May import: the standard library, `jinit.axes`, and of `jinit.tracing` signals, views.
 """
@@ -10,7 +10,12 @@ from jinit.axes import Shape
 from jinit.tracing.signals import Fact, Signal, Weights
 from jinit.tracing.views import View
 
-__all__ = ["shape_of", "signals_among", "views_among"]
+__all__ = ["dtype_of", "shape_of", "signals_among", "views_among"]
+
+
+def dtype_of(atom: Any) -> Any:
+    """The dtype of a variable or a literal."""
+    return atom.aval.dtype
 
 
 def shape_of(atom: Any) -> Shape:

@@ -1,0 +1,1 @@
+"""Reports of propagation as people look at them: tables, HTML, figures."""
