@@ -144,4 +144,13 @@ MUTANTS = [
     Mutant("presets/unnormalized.py", "blocks ** (-1 / (2 * layers - 2))", "blocks ** (-1 / (2 * layers))", ("presets/test_images.py",)),
     Mutant("presets/post_norm.py", "(8 * depth) ** -0.25", "(2 * depth) ** -0.25", ("presets",)),
     Mutant("presets/width.py", "return 1 / math.sqrt(width.inputs)", "return 1 / width.inputs", ("presets",)),
+    # Learned scales.
+    Mutant("learned/objectives.py", "jnp.where(g >= 0, 1, -1)", "jnp.where(g > 0, 1, -1)", ("learned/test_loops.py",)),
+    Mutant("learned/one_step.py", "[slope / eta for slope in", "[slope for slope in", ("learned/test_loops.py",)),
+    Mutant("learned/one_step.py", "_where(over, of_norm, of_loss))", "_where(over, of_loss, of_norm))", ("learned/test_loops.py",)),
+    Mutant("learned/one_step.py", "return norm, weights.slopes(values, product)", "return norm, weights.slopes(current, product)", ("learned/test_loops.py",)),
+    Mutant("learned/quotient.py", "update / _divisor(start)", "update", ("learned/test_loops.py",)),
+    Mutant("learned/batches.py", "[a[:kept], b[kept:]]", "[b[:kept], a[kept:]]", ("learned/test_batches.py",)),
+    Mutant("learned/weights.py", "if axis not in leaf.stack)", "if axis >= 0)", ("learned/test_models.py",)),
+    Mutant("learned/looping.py", "scales = moved if number < steps else scales", "scales = moved", ("learned/test_loops.py",)),
 ]  # fmt: skip

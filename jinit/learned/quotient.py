@@ -86,17 +86,16 @@ def metainit(
         jinit.RuleError: `only` or `stacked` selects no leaf.
 
     >>> import jax, jinit
-    >>> params = {f"Dense_{i}": {"kernel": jinit.lecun_normal(jax.random.key(i), (16, 16))}
-    ...           for i in range(3)}
+    >>> params = {"w": 0.25 * jinit.lecun_normal(jax.random.key(0), (16, 16))}
     >>> def loss(params, batch):
     ...     x, y = batch
-    ...     for layer in params.values():
-    ...         x = jax.numpy.tanh(x @ (0.25 * layer["kernel"]))
+    ...     for _ in range(2):
+    ...         x = jax.numpy.tanh(x @ params["w"])
     ...     return ((x - y) ** 2).mean()
     >>> def random_batch(step):
     ...     return tuple(jax.random.normal(jax.random.key(step), (2, 32, 16)))
     >>> params, report = jinit.metainit(loss, params, random_batch, steps=50, learning_rate=0.03)
-    >>> bool(report.objective[-1] < report.objective[0]), min(report.scales.values()) > 1.2
+    >>> bool(report.objective[-1] < report.objective[0]), report.scales["w"] > 1.5
     (True, True)
 
     Reference: Dauphin & Schoenholz 2019 (NeurIPS 2019, "MetaInit: Initializing learning by learning

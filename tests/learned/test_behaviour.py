@@ -33,19 +33,18 @@ def he(seed, *shape):
 
 def residual_start():
     """Without normalization each block about triples the variance."""
-    blocks = {
-        f"block_{i}": {"up": he(2 * i, WIDTH, WIDTH), "down": he(2 * i + 1, WIDTH, WIDTH)}
-        for i in range(BLOCKS)
-    }
-    return {**blocks, "head": he(99, WIDTH, CLASSES)}
+    ups, downs = (
+        jnp.stack([he(2 * i + odd, WIDTH, WIDTH) for i in range(BLOCKS)]) for odd in (0, 1)
+    )
+    return {"blocks": {"up": ups, "down": downs}, "head": he(99, WIDTH, CLASSES)}
 
 
 def residual_loss(params, batch):
+    def block(x, weights):
+        return x + jax.nn.relu(x @ weights["up"]) @ weights["down"], None
+
     x, labels = batch
-    for i in range(BLOCKS):
-        block = params[f"block_{i}"]
-        x = x + jax.nn.relu(x @ block["up"]) @ block["down"]
-    return cross_entropy(x @ params["head"], labels)
+    return cross_entropy(jax.lax.scan(block, x, params["blocks"])[0] @ params["head"], labels)
 
 
 def after_one_step(params, optimizer, eta):
@@ -57,6 +56,7 @@ def after_one_step(params, optimizer, eta):
     return float(residual_loss(moved, learnable_batch(501)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "eta", "gamma"), [("sgd", 0.1, 1.0), ("adam", 1e-3, np.inf)])
 def test_gradinit_lowers_the_loss_after_one_step(optimizer, eta, gamma):
     start = residual_start()
@@ -67,6 +67,7 @@ def test_gradinit_lowers_the_loss_after_one_step(optimizer, eta, gamma):
         optimizer=optimizer,
         steps=120,
         learning_rate=0.03,
+        stacked={"blocks/*": 1},
     )
     before, after = (after_one_step(params, optimizer, eta) for params in (start, learned))
     assert before > 100
@@ -97,10 +98,11 @@ def test_scales_stop_at_their_bounds():
 
 
 def plain_loss(params, batch):
+    def layer(x, kernel):
+        return jax.nn.relu(x @ kernel), None
+
     x, labels = batch
-    for i in range(DEPTH - 1):
-        x = jax.nn.relu(x @ params[f"layer_{i}"])
-    return cross_entropy(x @ params[f"layer_{DEPTH - 1}"], labels)
+    return cross_entropy(jax.lax.scan(layer, x, params["hidden"])[0] @ params["head"], labels)
 
 
 def test_metainit_recovers_from_weights_four_times_too_small():
@@ -108,12 +110,15 @@ def test_metainit_recovers_from_weights_four_times_too_small():
 
     Norms come back to within a factor of two of He's, the gradient to order 1e-2.
     """
-    shapes = [(WIDTH, WIDTH)] * (DEPTH - 1) + [(WIDTH, CLASSES)]
-    start = {f"layer_{i}": 0.25 * he(i, *shape) for i, shape in enumerate(shapes)}
-    _, report = jinit.metainit(plain_loss, start, batch_of, steps=100, learning_rate=0.03)
+    hidden = jnp.stack([0.25 * he(i, WIDTH, WIDTH) for i in range(DEPTH - 1)])
+    start = {"hidden": hidden, "head": 0.25 * he(99, WIDTH, CLASSES)}
+    _, report = jinit.metainit(
+        plain_loss, start, batch_of, steps=100, learning_rate=0.03, stacked={"hidden": 1}
+    )
     assert report.gradient_norm[0] < 1e-7
     assert report.gradient_norm[-1] > 1e-3
     np.testing.assert_allclose(report.objective[0], 1.0, atol=1e-3)
     assert report.objective[-1] < 0.7
-    of_he = 0.25 * np.array(list(report.scales.values()))
+    of_he = 0.25 * np.append(report.scales["hidden"], report.scales["head"])
+    assert of_he.shape == (DEPTH,)
     assert ((of_he > 0.5) & (of_he < 2)).all(), of_he
