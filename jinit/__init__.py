@@ -61,6 +61,10 @@ if _typing.TYPE_CHECKING:
     from jinit.model.values import keep, per_leaf
     from jinit.pretrained.loading import load
     from jinit.pretrained.report import LoadReport
+    from jinit.propagation.comparing import Comparison, compare
+    from jinit.propagation.propagating import propagate
+    from jinit.propagation.report import Report
+    from jinit.propagation.verdict import Verdict
     from jinit.tracing.tracer import trace
     from jinit.tracing.usage import Usage, Use
 
@@ -69,6 +73,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AutoinitReport",
     "Check",
+    "Comparison",
     "Fans",
     "Finding",
     "InitializationError",
@@ -78,10 +83,12 @@ __all__ = [
     "LoadReport",
     "LsuvReport",
     "Plan",
+    "Report",
     "RuleError",
     "Rules",
     "Usage",
     "Use",
+    "Verdict",
     "autoinit",
     "bilinear",
     "block_orthogonal",
@@ -91,6 +98,7 @@ __all__ = [
     "check",
     "chrono_bias",
     "clipped",
+    "compare",
     "compute_fans",
     "constant",
     "conv_orthogonal",
@@ -140,6 +148,7 @@ __all__ = [
     "plan",
     "positive_unitball",
     "prior_bias",
+    "propagate",
     "replace_member",
     "s4d_inv",
     "s4d_lin",
@@ -190,6 +199,10 @@ _LATER = {
     "jinit.model.values": "keep per_leaf",
     "jinit.pretrained.loading": "load",
     "jinit.pretrained.report": "LoadReport",
+    "jinit.propagation.comparing": "Comparison compare",
+    "jinit.propagation.propagating": "propagate",
+    "jinit.propagation.report": "Report",
+    "jinit.propagation.verdict": "Verdict",
     "jinit.tracing.tracer": "trace",
     "jinit.tracing.usage": "Usage Use",
 }

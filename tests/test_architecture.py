@@ -26,6 +26,7 @@ STOREYS = [
     ("evaluation",),
     ("data_dependent",),
     ("analytic",),
+    ("propagation",),
     ("__init__",),
     ("display",),
     ("demo",),
