@@ -51,9 +51,26 @@ def place(value: Any, leaf: Leaf) -> jax.Array:
         raise ValueError(f"{leaf} was given values of shape {list(np.shape(value))}")
     sharding = _sharding(leaf)
     if sharding is None:
-        return _ready(jax.device_put(cast(value, leaf), may_alias=False))
+        return _put(cast(value, leaf))
     whole = _owned(value, leaf)
     return _ready(jax.make_array_from_callback(leaf.shape, sharding, lambda at: whole[at]))
+
+
+def _put(value: Array) -> jax.Array:
+    """A value on the default device, in memory of its own.
+
+    On the host, aligned memory is taken over as it is by some versions of JAX, whatever they are
+    asked; a file mapped into memory, or an array of the user's, must not be.
+    """
+    made = _ready(jax.device_put(value, may_alias=False))
+    (device,) = made.devices()
+    shares = device.platform == "cpu" and made.unsafe_buffer_pointer() == _address(value)
+    return _ready(jax.device_put(np.array(value))) if shares else made
+
+
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _owned(value: Any, leaf: Leaf) -> Array:
@@ -64,7 +81,7 @@ def _owned(value: Any, leaf: Leaf) -> Array:
 
 def _ready(array: jax.Array) -> jax.Array:
     """The array, once it is there: one tensor after another, not all of them under way."""
-    array.block_until_ready()  # type: ignore[no-untyped-call]
+    array.block_until_ready()
     return array
 
 
