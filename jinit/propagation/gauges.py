@@ -64,7 +64,8 @@ class Spot(Protocol):
 
 def accurate(dtype: Any) -> Any:
     """The dtype in which to measure: float32 or better."""
-    return jnp.promote_types(dtype, jnp.float32)
+    dtype = jnp.dtype(dtype)
+    return dtype if dtype.itemsize > 4 else jnp.dtype(jnp.float32)
 
 
 class _Spread(NamedTuple):

@@ -94,7 +94,8 @@ def _signature(call: Call, options: Options) -> Hashable | None:
         else (type(leaf), leaf)
         for number, leaf in enumerate(leaves)
     ]
-    signature = (_hashable(call.apply), structure, tuple(told), options)
+    x64 = jax.config.jax_enable_x64
+    signature = (_hashable(call.apply), structure, tuple(told), options, x64)
     return signature if _is_hashable(signature) else None
 
 

@@ -148,7 +148,7 @@ def _coupled(linear: _Linear, x: Array, key: Any) -> Array:
 
 def _joined(arrays: Sequence[Any], axis: int | None) -> Array:
     """A row of numbers for each input."""
-    dtype = accurate(jnp.result_type(*(array.dtype for array in arrays)))
+    dtype = max((accurate(array.dtype) for array in arrays), key=lambda dtype: dtype.itemsize)
     rows = []
     for array in arrays:
         count = 1 if axis is None else array.shape[axis]
