@@ -1,0 +1,1 @@
+"""Weights fitted to a batch of data as it passes through the model."""

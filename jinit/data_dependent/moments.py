@@ -1,0 +1,164 @@
+"""The scale that brings an outcome's deviation to a target, for all of it or along some axes.
+
+May import: the standard library, jax, `jinit.axes`, and of `jinit.tracing` pieces.
+
+With y the kernel's outcome and b the bias that is added to it, both apart from their means, the
+variance of s y + b is  s^2 <y y> + 2 s <y b> + <b b>:  there is one positive s for which it is
+target^2, as long as <b b> < target^2. The bias itself stays what it is.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jinit.axes import Shape
+from jinit.tracing.pieces import Piece, Pieces
+
+__all__ = ["CONSTANT", "OVERCOME", "Asked", "Layout", "Pool", "layout_of", "wide"]
+
+CONSTANT = 1e-5  # a deviation below this part of the root mean square is rounding
+OVERCOME = -1.0  # stands for the scale of a kernel whose bias alone is too wide
+
+
+def wide(y: Any) -> Any:
+    """The array in a dtype in which squares can be summed."""
+    return (
+        y
+        if y.dtype.itemsize >= 4 and jnp.issubdtype(y.dtype, jnp.inexact)
+        else (y.astype(jnp.float32))
+    )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An outcome's axes, taken apart into those that numbers are kept along and others.
+
+    Attributes:
+        split: the outcome's shape, taken apart.
+        reduced: the axes of it that means are taken over.
+        full: its shape with 1 for every axis along which the numbers do not differ.
+        apart: the same of the outcome itself.
+    """
+
+    split: Shape
+    reduced: Shape
+    full: Shape
+    apart: Shape
+
+    @property
+    def ndim(self) -> int:
+        """How many axes there are, taken apart."""
+        return len(self.split)
+
+    @property
+    def count(self) -> int:
+        """How many entries a mean is taken over."""
+        count = 1
+        for axis in self.reduced:
+            count *= self.split[axis]
+        return count
+
+    def mean(self, y: Any) -> Any:
+        """The mean along axes that are not kept, in the shape `apart`."""
+        found = jnp.mean(y.reshape(self.split), self.reduced, keepdims=True)
+        return jnp.broadcast_to(found, self.full).reshape(self.apart)
+
+
+def layout_of(axes: Sequence[Pieces], kept: Collection[int]) -> Layout:
+    """The layout of a value with these axes, numbers being kept along some axes of the pieces.
+
+    >>> layout_of([(Piece(None, 0, 5),), (Piece(0, 1, 2), Piece(1, 1, 3))], {0})
+    Layout(split=(5, 2, 3), reduced=(0, 2), full=(1, 2, 3), apart=(1, 6))
+    """
+    split: list[int] = []
+    reduced: list[int] = []
+    full: list[int] = []
+    apart: list[int] = []
+    for pieces in axes:
+        size = 1
+        is_kept = any(piece.axis in kept and piece.size > 1 for piece in pieces)
+        for piece in pieces or (Piece(None, 0, 1),):
+            if piece.axis not in kept:
+                reduced.append(len(split))
+            split.append(piece.size)
+            full.append(piece.size if is_kept else 1)
+            size *= piece.size
+        apart.append(size if is_kept else 1)
+    return Layout(tuple(split), tuple(reduced), tuple(full), tuple(apart))
+
+
+class Measured(NamedTuple):
+    """An outcome as it is, and the scale for its kernel, each in the shape `Layout.apart`.
+
+    Attributes:
+        scale: the scale; 0 where the kernel's outcome is zero or constant, NaN where it is not
+            finite, `OVERCOME` where the bias alone is too wide.
+        before: the statistic of the whole outcome.
+        rms: the root mean square of the kernel's outcome.
+    """
+
+    scale: Any
+    before: Any
+    rms: Any
+
+
+class Asked(NamedTuple):
+    """What is asked: a statistic, "std" or "rms", and its target."""
+
+    statistic: str
+    target: Any
+
+    def measure(self, y: Any, bias: Any, layout: Layout) -> Measured:
+        """The scale for a kernel with the outcome `y`, to which `bias` (or None) is added."""
+        square, rms = self._centred(y, layout)
+        own = layout.mean(_squared(square))
+        target = jnp.asarray(self.target).astype(own.dtype)
+        if bias is None:
+            found, before = target / jnp.sqrt(own), jnp.sqrt(own)
+        else:
+            beside, _ = self._centred(jnp.broadcast_to(bias, y.shape), layout)
+            both = layout.mean(jnp.real(square * jnp.conj(beside)))
+            others = layout.mean(_squared(beside))
+            room = target**2 - others
+            root = jnp.sqrt(both**2 + own * jnp.maximum(room, 0))
+            found = jnp.where(room > 0, (root - both) / own, OVERCOME)
+            before = jnp.sqrt(jnp.maximum(own + 2 * both + others, 0))
+        return Measured(self._checked(found, own, rms), before, rms)
+
+    def _centred(self, y: Any, layout: Layout) -> tuple[Any, Any]:
+        """The outcome apart from its mean, if that does not count, and its root mean square."""
+        rms = jnp.sqrt(layout.mean(_squared(y)))
+        return (y - layout.mean(y) if self.statistic == "std" else y), rms
+
+    def _checked(self, found: Any, own: Any, rms: Any) -> Any:
+        found = jnp.where(jnp.sqrt(own) <= CONSTANT * rms, 0.0, found)
+        return jnp.where(jnp.isfinite(own), found, jnp.nan)
+
+
+def _squared(y: Any) -> Any:
+    return jnp.real(y * jnp.conj(y)) if jnp.issubdtype(y.dtype, jnp.complexfloating) else y * y
+
+
+class Pool(NamedTuple):
+    """Count, mean (0 where it does not count) and sum of squared deviations of entries met."""
+
+    count: Any
+    mean: Any
+    squares: Any
+
+    def joined(self, z: Any, layout: Layout, statistic: str) -> "Pool":
+        """With those of another outcome (Chan, Golub and LeVeque 1983)."""
+        count = layout.count
+        squares = layout.mean(_squared(z))
+        mean = jnp.zeros_like(squares)
+        if statistic == "std" and jnp.isrealobj(z):
+            mean = layout.mean(z)
+            squares = layout.mean(_squared(z - mean))
+        total, apart = self.count + count, mean - self.mean
+        return Pool(
+            total,
+            self.mean + apart * count / total,
+            self.squares + squares * count + apart**2 * self.count * count / total,
+        )

@@ -1,0 +1,116 @@
+"""Passes through a model that rescale it or measure it, each one compiled program.
+
+May import: jax, NumPy, and of `jinit.tracing` jaxprs, ledger, and of `jinit.evaluation` evaluator,
+tape, and of `jinit.data_dependent` moments, planning, stepping.
+"""
+
+from collections.abc import Hashable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jinit.data_dependent.moments import Asked, wide
+from jinit.data_dependent.planning import Scheme
+from jinit.data_dependent.stepping import (
+    Measuring,
+    Rescaling,
+    initial_state,
+    positions_of,
+    times,
+)
+from jinit.evaluation.evaluator import Evaluator
+from jinit.evaluation.tape import Tape
+from jinit.tracing.jaxprs import Closed
+from jinit.tracing.ledger import Place, Scope
+
+__all__ = ["Outcome", "Passes"]
+
+
+class Outcome(NamedTuple):
+    """What a pass leaves.
+
+    Attributes:
+        leaves: new values, by parameter.
+        state: vectors, as `jinit.data_dependent.stepping.Rescaling` has them.
+    """
+
+    leaves: dict[int, Any]
+    state: dict[Hashable, Any]
+
+
+class Passes:
+    """The passes of one model, for inputs of one shape; compiled when they are first run.
+
+    Args:
+        program: the model, from all of its arrays.
+        scheme: what to do where.
+        statistic: "std" or "rms".
+        shardings: of each parameter, where its new value is to be; None where that is left open.
+    """
+
+    def __init__(
+        self, program: Closed, scheme: Scheme, statistic: str, shardings: Sequence[Any]
+    ) -> None:
+        self._program, self.scheme = program, scheme
+        self.statistic, self._shardings = statistic, shardings
+        self._noted: list[Place] = []
+
+    @cached_property
+    def dtype(self) -> Any:
+        """The dtype of scales."""
+        avals: list[Any] = [var.aval for var in self._program.jaxpr.invars]
+        is_double = any(aval.dtype in (jnp.float64, jnp.complex128) for aval in avals)
+        return jnp.float64 if is_double else jnp.float32
+
+    @cached_property
+    def rescale(self) -> Any:
+        """`rescale(arrays, scale, target) -> Outcome`: the scales begin as they are given."""
+        leaves = {n: self._shardings[n] for n in (*self.scheme.blocks, *self.scheme.biases)}
+        if all(sharding is None for sharding in leaves.values()):
+            return jax.jit(self._rescale)
+        return jax.jit(self._rescale, out_shardings=Outcome(leaves, None))  # type: ignore[arg-type]
+
+    def measured(self, arrays: Sequence[Any]) -> dict[Place, Any]:
+        """By site, the statistic of its outcome in a plain run, a number for each time it is run.
+
+        Loops of unknown length tell nothing.
+        """
+        notes = self._measure_compiled(arrays)
+        return dict(zip(self._noted, map(np.asarray, notes), strict=True))
+
+    @cached_property
+    def _measure_compiled(self) -> Any:
+        return jax.jit(self._measure)
+
+    def _rescale(self, arrays: Sequence[Any], scale: Any, target: Any) -> Outcome:
+        tape = Tape(initial_state(self.scheme, scale), positions_of(self.scheme))
+        step = Rescaling(self.scheme, Asked(self.statistic, target))
+        Evaluator(step).through(self._program, arrays, Scope(), tape)
+        return Outcome(self._applied(arrays, tape.state), tape.state)
+
+    def _measure(self, arrays: Sequence[Any]) -> list[Any]:
+        tape = Tape()
+        step = Measuring(self.scheme, Asked(self.statistic, 1.0))
+        Evaluator(step).through(self._program, arrays, Scope(), tape)
+        self._noted = list(tape.notes)
+        return list(tape.notes.values())
+
+    def _applied(self, arrays: Sequence[Any], state: dict[Any, Any]) -> dict[int, Any]:
+        """The parameters, rescaled and shifted, each rounded once."""
+        found = {}
+        scales = jnp.where(state["scale"] > 0, state["scale"], jnp.ones_like(state["scale"]))
+        for group in self.scheme.groups:
+            for leaf, exponent in group.exponents.items():
+                block = self.scheme.blocks[leaf]
+                part = scales[block.offset : block.offset + block.size].reshape(block.broadcast)
+                power = part if exponent == 1 else part ** np.asarray(float(exponent), part.dtype)
+                found[leaf] = times(jnp.asarray(arrays[leaf]), power)
+        shifts = jnp.nan_to_num(state["shift"])
+        for leaf, block in self.scheme.biases.items():
+            part = shifts[block.offset : block.offset + block.size].reshape(block.shape)
+            bias = jnp.asarray(arrays[leaf])
+            found[leaf] = (wide(bias) + part.astype(wide(bias).dtype)).astype(bias.dtype)
+        return found

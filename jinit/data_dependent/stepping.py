@@ -1,0 +1,226 @@
+"""The steps that rescale a model's linear operations as they are computed, or only measure them.
+
+May import: jax, NumPy, and of `jinit.tracing` atoms, ledger, of `jinit.evaluation` evaluator, tape,
+and of `jinit.data_dependent` blocks, moments, planning.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import JaxprEqn
+
+from jinit.data_dependent.blocks import Index
+from jinit.data_dependent.moments import Asked, Pool, wide
+from jinit.data_dependent.planning import Actions, Correction, Decision, Scheme
+from jinit.evaluation.evaluator import run_operation
+from jinit.evaluation.tape import Tape
+from jinit.tracing.atoms import shape_of
+from jinit.tracing.ledger import Place, Scope
+
+__all__ = ["Measuring", "Rescaling", "initial_state", "positions_of", "times"]
+
+
+def positions_of(scheme: Scheme) -> dict[Place, Any]:
+    """The slots of a tape: by operation, the step that each scan around it is at."""
+    found: dict[Place, Any] = {}
+    for place, lengths in scheme.lengths.items():
+        steps = [np.arange(n, dtype=np.int32) for n in lengths]
+        grids = np.meshgrid(*steps, indexing="ij")
+        found[place] = [jnp.asarray(grid) for grid in grids]
+    return found
+
+
+class Rescaling:
+    """A step that decides on scales, and takes those decided on.
+
+    Of the tape's state it reads and writes the vectors "scale" (0 where nothing is decided yet),
+    "before" and "rms" of the same length, "shift", "pool" and "position".
+    """
+
+    def __init__(self, scheme: Scheme, asked: Asked) -> None:
+        self._scheme, self._asked = scheme, asked
+
+    def __call__(
+        self, eqn: JaxprEqn, scope: Scope, values: Sequence[Any], tape: Tape
+    ) -> Sequence[Any]:
+        """Run one operation."""
+        place = scope.place(eqn)
+        actions = self._scheme.actions.get(place)
+        if actions is None:
+            return run_operation(eqn, values)
+        operands = self._corrected(actions, list(values), place, tape)
+        if actions.position is not None and "position" in tape.state:
+            _note_position(eqn, operands, actions.position, tape)
+        decision = actions.decision
+        if decision is None:
+            return run_operation(eqn, operands)
+        if decision.site.bias is not None:
+            operands = self._with_bias(decision, operands, place, tape)
+            return run_operation(eqn, operands)
+        (outcome,) = run_operation(eqn, operands)
+        return [self._rescaled(decision, outcome, None, place, tape)[0]]
+
+    def _corrected(
+        self, actions: Actions, operands: list[Any], place: Place, tape: Tape
+    ) -> list[Any]:
+        for correction in actions.corrections:
+            operand = operands[correction.operand]
+            operands[correction.operand] = self._taken(correction, operand, place, tape)
+        return operands
+
+    def _taken(self, correction: Correction, operand: Any, place: Place, tape: Tape) -> Any:
+        known = _read(tape.state["scale"], self._where(correction.index, place, tape))
+        factor = jnp.where(known > 0, known, jnp.ones_like(known))
+        factor = factor ** np.asarray(float(correction.exponent), factor.dtype)
+        if factor.size == 1 or factor.ndim != operand.ndim:
+            factor = factor.reshape(())
+        return times(operand, factor)
+
+    def _with_bias(
+        self, decision: Decision, operands: list[Any], place: Place, tape: Tape
+    ) -> list[Any]:
+        site = decision.site
+        assert site.bias is not None
+        assert site.operand is not None
+        kernel, other = site.operand, site.bias.operand
+        scaled, bias = self._rescaled(decision, operands[kernel], operands[other], place, tape)
+        operands[kernel], operands[other] = scaled, bias
+        return operands
+
+    def _rescaled(
+        self, decision: Decision, y: Any, bias: Any, place: Place, tape: Tape
+    ) -> tuple[Any, Any]:
+        """A kernel's outcome, and the bias that is added to it, as they will be."""
+        read = self._where(decision.read, place, tape)
+        known = _read(tape.state["scale"], read)
+        if decision.pooled:
+            self._pool(decision, times(y, known), bias, place, tape)
+            return times(y, known), bias
+        wanted, apart = wide(y), decision.shift
+        beside = None if bias is None or apart is not None else wide(bias)
+        mean: Any = None
+        if apart is not None:
+            mean = apart.layout.mean(wanted)
+            wanted = wanted - mean
+        measured = self._asked.measure(wanted, beside, decision.layout)
+        dtype = known.dtype
+        is_known = known != 0
+        scale = jnp.where(is_known, known, measured.scale.astype(dtype))
+        self._write(decision, place, tape, "scale", scale)
+        for name, value in (("before", measured.before), ("rms", measured.rms)):
+            old = _read(tape.state[name], read)
+            new = jnp.where(is_known, old, value.astype(dtype))
+            self._write(decision, place, tape, name, new)
+        factor = jnp.where(scale == 0, jnp.ones_like(scale), scale)
+        if apart is not None:
+            mean = jnp.where(scale == 0, jnp.nan, mean * factor.astype(mean.dtype))
+            bias = self._shifted(decision, mean, bias, place, tape)
+        return times(y, factor), bias
+
+    def _shifted(self, decision: Decision, mean: Any, bias: Any, place: Place, tape: Tape) -> Any:
+        """The bias that removes a mean, if it is not known already; NaN is none."""
+        shift = decision.shift
+        assert shift is not None
+        at = self._where(shift.index, place, tape)
+        known = _read(tape.state["shift"], at)
+        found = jnp.broadcast_to(-mean.astype(known.dtype) - bias.astype(known.dtype), known.shape)
+        added = jnp.where(jnp.isnan(known), found, known)
+        tape.state["shift"] = _written(tape.state["shift"], at, added)
+        return (bias.astype(known.dtype) + jnp.nan_to_num(added)).astype(bias.dtype)
+
+    def _pool(self, decision: Decision, y: Any, bias: Any, place: Place, tape: Tape) -> None:
+        """Add an outcome to those that are judged together."""
+        z = wide(y) if bias is None else wide(y) + wide(jnp.broadcast_to(bias, y.shape))
+        read = self._where(decision.read, place, tape)
+        pool = Pool(*(_read(tape.state[name], read) for name in Pool._fields))
+        pool = pool.joined(z, decision.layout, self._asked.statistic)
+        for name, value in pool._asdict().items():
+            self._write(decision, place, tape, name, value.astype(read_dtype(tape)))
+
+    def _write(self, decision: Decision, place: Place, tape: Tape, name: str, value: Any) -> None:
+        for index in decision.writes.values():
+            at = self._where(index, place, tape)
+            tape.state[name] = _written(tape.state[name], at, value)
+
+    def _where(self, index: Index, place: Place, tape: Tape) -> Any:
+        """Positions in a vector: numbers, or what they are as the program runs."""
+        at = index.fixed
+        for factor, pick in index.moving:
+            if isinstance(pick.source, int):
+                step = tape.slots[place][pick.source]
+            else:
+                step = tape.state["position"][self._scheme.positions[pick.source]]
+            entry = (step // np.int32(pick.inner)) % np.int32(pick.piece.size)
+            at = at + np.int32(factor) * entry
+        return at
+
+
+class Measuring:
+    """A step that notes the statistic of each site's outcome, as it is."""
+
+    def __init__(self, scheme: Scheme, asked: Asked) -> None:
+        self._scheme, self._asked = scheme, asked
+
+    def __call__(
+        self, eqn: JaxprEqn, scope: Scope, values: Sequence[Any], tape: Tape
+    ) -> Sequence[Any]:
+        """Run one operation."""
+        place = scope.place(eqn)
+        outcome = run_operation(eqn, values)
+        actions = self._scheme.actions.get(place)
+        if actions is not None and actions.decision is not None:
+            layout = actions.decision.layout
+            tape.notes[place] = self._asked.measure(wide(outcome[0]), None, layout).before
+        return outcome
+
+
+def read_dtype(tape: Tape) -> Any:
+    """The dtype of the numbers on a tape."""
+    return tape.state["scale"].dtype
+
+
+def _note_position(eqn: JaxprEqn, operands: Sequence[Any], number: int, tape: Tape) -> None:
+    """The position along the axis that is cut, as `dynamic_slice` takes it: within bounds."""
+    shape, sizes = shape_of(eqn.invars[0]), eqn.params["slice_sizes"]
+    cut = [axis for axis, size in enumerate(sizes) if size < shape[axis]]
+    if len(cut) != 1:
+        return
+    last = shape[cut[0]] - sizes[cut[0]]
+    start = jnp.clip(jnp.asarray(operands[1 + cut[0]]).astype(jnp.int32), 0, last)
+    tape.state["position"] = tape.state["position"].at[number].set(start)
+
+
+def times(y: Any, factor: Any) -> Any:
+    """An array times numbers, in its own dtype."""
+    if jnp.issubdtype(y.dtype, jnp.complexfloating):
+        return y * factor.astype(y.dtype)
+    return (wide(y) * factor.astype(wide(y).dtype)).astype(y.dtype)
+
+
+def _read(vector: Any, at: Any) -> Any:
+    if isinstance(at, np.ndarray) and at.size == 1:
+        return vector[int(at.reshape(()))].reshape(at.shape)
+    return jnp.take(vector, at, mode="clip")
+
+
+def _written(vector: Any, at: Any, value: Any) -> Any:
+    """The vector with values at these positions, which may have axes of their own in front."""
+    if at.size == 1:
+        start = (jnp.asarray(at).reshape(()),)
+        return jax.lax.dynamic_update_slice(vector, value.reshape(1), start)
+    value = jnp.broadcast_to(value.reshape((1,) * (at.ndim - value.ndim) + value.shape), at.shape)
+    return vector.at[at].set(value)
+
+
+def initial_state(scheme: Scheme, scale: Any) -> dict[Hashable, Any]:
+    """The state of a tape at the beginning of a pass, with the scales that are known already."""
+    blank = jnp.zeros_like(scale)
+    unknown = jnp.full_like(scale, jnp.nan)
+    state: dict[Hashable, Any] = {"scale": scale, "before": unknown, "rms": unknown}
+    state |= dict.fromkeys(Pool._fields, blank)
+    state["shift"] = jnp.full(scheme.n_shifts, jnp.nan, scale.dtype)
+    state["position"] = jnp.zeros(max(1, len(scheme.positions)), jnp.int32)
+    return state
