@@ -100,7 +100,7 @@ class _Reader:
         while not self._is(end):
             name = self._take()
             if name.kind != "word":
-                raise self._wrong(name, f"a field's name or {'the end' if end == 'end' else end!r}")
+                raise self._wrong(name, f"a field's name or {'the end' if end == 'end' else '}'}")
             if name.text not in _FIELDS:
                 raise ValueError(_unknown("field", name.text, _FIELDS) + self._where(name))
             if name.text in fields:
