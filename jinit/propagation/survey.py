@@ -93,6 +93,7 @@ class Survey(Ledger):
         self._values: dict[int, Place] = {}  # sites by the values that come out of them
         self._made: dict[tuple[int, bytes], tuple[Place, JaxprEqn]] = {}  # functions of values
         self._entered_here: list[Record] = []
+        self._recent: dict[int, Record] = {}  # by order; loops enter theirs twice
         self._loops: dict[Hashable, Loop] = {}
         self._endless: set[Hashable] = set()
         self._whole: dict[tuple[Hashable, ...], tuple[Place, JaxprEqn]] = {}
@@ -104,7 +105,10 @@ class Survey(Ledger):
     ) -> Hashable:
         """Enter a use, and remember it for the operation at hand."""
         key = super().record(place, view, role, scope, **known)
-        self._entered_here.append(self.records[key])
+        record = self.records[key]
+        self._entered_here.append(record)
+        self._recent.pop(record.order, None)
+        self._recent[record.order] = record
         return key
 
     def see(
@@ -247,10 +251,15 @@ class Survey(Ledger):
 
     def _last(self, signal: Signal, kind: str) -> Record | None:
         """The use that a signal comes from: the last layer or norm, or the last of all."""
-        records = [self.records[key] for key in signal.sources if key in self.records]
-        main = [record for record in records if record.role not in ("bias", "norm_bias")]
+        orders = {self.records[key].order for key in signal.sources if key in self.records}
+        recent = [
+            record
+            for order, record in reversed(self._recent.items())
+            if (order in orders if orders else (signal.uses >> order) & 1)
+        ]
+        main = [record for record in recent if record.role not in ("bias", "norm_bias")]
         own = [record for record in main if kind == "norm" and record.role == "norm_scale"]
-        return max(own or main or records, key=lambda record: record.order, default=None)
+        return next(iter(own or main or recent), None)
 
     def _units_of(self, shape: Shape, record: Record | None) -> Shape:
         """The axes of units, as in the last site of the same layer."""
