@@ -12,6 +12,7 @@ import jinit
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RUNS = {
     "ensemble.py": (["--members", "4", "--epochs", "4"], "calibration error"),
+    "learned_init.py": (["--blocks", "4", "--steps", "40"], "the first epoch's mean loss"),
     "multihost.py": (["--processes", "2"], "7 of 7 leaves have the bits that one process draws"),
     "plan_405b.py": ([], "405,853,388,800 weights"),
     "sharded.py": ([], "collectives"),

@@ -6,8 +6,6 @@ dark, `matplotlib.style.use("dark_background")` for instance.
 May import: matplotlib, numpy, and `jinit.learned` for its report's type.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,6 +18,7 @@ __all__ = ["plot_learning"]
 # Okabe and Ito's colours that stand out from white and from black.
 _BLUE, _ORANGE, _GREEN = "#0080C8", "#D55E00", "#009E73"
 _GREY = "0.5"
+_TICKS = 8  # on the axis of scales
 _NAMED = 40  # leaves that are named on the axis; of more, every so many
 
 
@@ -110,16 +109,18 @@ def _draw_scales(axes: Axes, report: LearnedReport) -> None:
     axes.grid(axis="x", color=_GREY, alpha=0.25, linewidth=0.8)
 
 
-def _ticks(values: Sequence[float] | np.ndarray) -> list[float]:
-    """Round numbers from below the least to above the largest scale, 1 among them."""
-    least, most = min(1.0, float(np.min(values))), max(1.0, float(np.max(values)))
-    rounds = [m * 10.0**e for e in range(-4, 5) for m in (1, 1.5, 2, 3, 5, 7)]
-    below = [tick for tick in rounds if tick <= least][-1:]
-    return (
-        below
-        + [tick for tick in rounds if least < tick < most]
-        + [tick for tick in rounds if tick >= most][:1]
-    )
+def _ticks(values: np.ndarray) -> list[float]:
+    """Round numbers from below the least to above the largest scale, as many as have room."""
+    least, most = min(1.0, float(values.min())), max(1.0, float(values.max()))
+    ticks: list[float] = []
+    for digits in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        rounds = [digit * 10.0**power for power in range(-8, 9) for digit in digits]
+        inner = [tick for tick in rounds if least < tick < most]
+        below = [tick for tick in rounds if tick <= least][-1:]
+        ticks = below + inner + [tick for tick in rounds if tick >= most][:1]
+        if len(ticks) <= _TICKS:
+            break
+    return ticks
 
 
 def _tidy(axes: Axes, values: np.ndarray) -> None:
