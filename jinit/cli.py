@@ -1,4 +1,4 @@
-"""The command line: `jinit demo`, `schemes`, `gain`, `fans`, `inspect`, `convert`.
+"""The command line: `jinit demo`, `compare`, `schemes`, `gain`, `fans`, `inspect`, `convert`.
 
 May import: the standard library and jinit's public names; a command imports its rooms as it runs.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import jinit
 from jinit.arguments import figure_path, integers, names, stride
+from jinit.commands.comparing import EXAMPLES, SUMMARY, add_options, compare_starts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +24,7 @@ __all__ = ["main"]
 _EXAMPLES = """\
 examples:
   jinit demo                          which initialization lets a deep network learn
+  jinit compare --activation tanh     how the signal fares from each, before training
   jinit schemes he_normal             what a scheme draws, and its options
   jinit gain leaky_relu 0.2           the gain of a nonlinearity
   jinit fans 3 3 64 128 --groups 2    the fans of a kernel, and the stds they give
@@ -124,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"jinit {jinit.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    _add_compare(commands)
     _add_schemes(commands)
     _add_gain(commands)
     _add_fans(commands)
@@ -174,6 +177,11 @@ def _add_demo(commands: Any) -> None:
         metavar="PATH",
         help="where to write the figure, a PNG (%(default)s)",
     )
+
+
+def _add_compare(commands: Any) -> None:
+    parser = _add_command(commands, "compare", SUMMARY, EXAMPLES, run=_run_compare, extra="demo")
+    add_options(parser)
 
 
 def _add_schemes(commands: Any) -> None:
@@ -248,6 +256,17 @@ def _run_demo(options: argparse.Namespace) -> None:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         comparison = Comparison(settings)
     perform(comparison, options.out, _console())
+
+
+def _run_compare(options: argparse.Namespace) -> None:
+    with _argument_errors(options):
+        comparison = compare_starts(options)
+    comparison.plot().savefig(options.out)
+    if options.json:
+        print(comparison.to_json(indent=2))
+    else:
+        console = _console()
+        console.print(comparison, f"\nFigure written to {options.out}", soft_wrap=False)
 
 
 def _run_schemes(options: argparse.Namespace) -> None:

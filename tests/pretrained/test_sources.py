@@ -353,7 +353,8 @@ def test_directories(paths, tmp_path):
 
 
 @pytest.mark.slow
-def test_keras_itself(tmp_path):
+def test_keras_itself(tmp_path, monkeypatch):
+    monkeypatch.setitem(os.environ, "KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras")
     import warnings
 

@@ -1,6 +1,6 @@
 """Flax's msgpack (`flax.serialization.to_bytes`): arrays in nested maps.
 
-May import: the standard library, jax, numpy, and of `jinit.pretrained` binary, errors, headers,
+May import: the standard library, numpy, and of `jinit.pretrained` binary, dtypes, errors, headers,
 sources, whole.
 
 The file is walked through once for where its arrays lie, and these are read from there when they
@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from jinit.pretrained.binary import BinaryFile, aligned_empty
+from jinit.pretrained.dtypes import DTYPES
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.headers import as_shape
 from jinit.pretrained.sources import Array, TensorSpec, Window
@@ -31,7 +31,7 @@ CHUNKED, CHUNKS, SHAPE = "__msgpack_chunked_array__", "chunks", "shape"
 LONGEST_CHUNK = 2**30  # bytes; a larger array is in several
 
 _DEEPEST = 64
-_MOST_NODES = 2_000_000
+_MOST_NODES = 1_000_000
 _LONGEST_NAME = 10_000  # bytes
 _AHEAD = 1 << 16  # bytes read at once
 
@@ -183,7 +183,7 @@ class _Walk:
         return found
 
     def _scalar(self, tag: int) -> Any:
-        """A number or constant; texts and bytes are passed over."""
+        """A number or constant; nothing for texts and bytes."""
         if tag < 0x80:
             return tag
         if tag >= 0xE0:
@@ -192,10 +192,12 @@ class _Walk:
             return _CONSTANTS[tag]
         if tag in _NUMBERS:
             return self._number(_NUMBERS[tag])
-        length = self._count(tag, 0xA0, 0xE0, _STRINGS | _BYTES)
-        if length is None:
+        if (length := self._count(tag, 0xA0, 0xE0, _STRINGS)) is not None:
+            self._decoded(length)
+        elif tag in _BYTES:
+            self._skip(self._number(_BYTES[tag]))
+        else:
             raise self._wrong(f"has {tag:#x}, which begins nothing, at byte {self._position - 1:,}")
-        self._skip(length)
         return None
 
     def _extension(self, tag: int) -> Any:
@@ -233,24 +235,21 @@ class _Walk:
         return _Stored(start, spec)
 
     def _dtype(self, name: str) -> np.dtype[Any]:
-        known = getattr(jnp, name, None) if name.isidentifier() else None
-        try:
-            dtype = np.dtype(name if known is None or name == "bool" else known)
-        except TypeError:
-            dtype = None
-        numeric = dtype is not None and dtype.name == name and jnp.issubdtype(dtype, jnp.number)
-        if dtype is None or not (numeric or name == "bool"):
+        if name not in DTYPES:
             raise self._wrong(f"has an array of dtype {name!r:.60}, which is none of numbers")
-        return dtype
+        return DTYPES[name]
 
     def _text(self) -> str:
         length = self._count(self._take(1)[0], 0xA0, 0xE0, _STRINGS | _BYTES)
         if length is None or length > _LONGEST_NAME:
             raise self._wrong("has a name that is no text, or too long")
+        return self._decoded(length)
+
+    def _decoded(self, length: int) -> str:
         try:
             return self._take(length).decode()
         except UnicodeDecodeError:
-            raise self._wrong("has a name that is not UTF-8") from None
+            raise self._wrong("has a text that is not UTF-8") from None
 
     def _count(self, tag: int, fixed: int, mask: int, longer: dict[int, str]) -> int | None:
         """The length that a first byte, or what follows it, gives; None for other first bytes."""

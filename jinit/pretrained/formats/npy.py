@@ -24,7 +24,8 @@ from jinit.pretrained.sources import Array, Source, TensorSpec, Window
 __all__ = ["MAGIC", "NpyHeader", "NpySource", "npy_dtype", "parse_npy_header"]
 
 MAGIC = b"\x93NUMPY"
-_LENGTHS = {1: "<H", 2: "<I", 3: "<I"}  # by version, how long the header is
+# By version, how the length of the header is stored.
+_LENGTHS = {b"\1\0": "<H", b"\2\0": "<I", b"\3\0": "<I"}
 _LONGEST = 10_000  # bytes of a header; NumPy's own limit for files that are not trusted
 _DESCR = re.compile(r"[<>|=][biufcV]\d{1,2}")
 
@@ -97,9 +98,9 @@ def parse_npy_header(read: Callable[[int], bytes], file: str, tensor: str) -> Np
         jinit.pretrained.CheckpointError: it is no header, or that of a dtype that is not read.
     """
     start = read(len(MAGIC) + 2)
-    if len(start) < len(MAGIC) + 2 or not start.startswith(MAGIC) or start[-2] not in _LENGTHS:
+    if not start.startswith(MAGIC) or start[-2:] not in _LENGTHS:
         raise CheckpointError(file, "is no .npy array", tensor)
-    width = _LENGTHS[start[-2]]
+    width = _LENGTHS[start[-2:]]
     length_bytes = read(struct.calcsize(width))
     if len(length_bytes) < struct.calcsize(width):
         raise CheckpointError(file, "ends within its header", tensor)
@@ -142,7 +143,7 @@ def npy_dtype(descr: Any, file: str, tensor: str) -> np.dtype[Any]:
 
 def _fields(content: bytes, file: str, tensor: str) -> dict[str, Any]:
     try:
-        tree = ast.parse(content.decode("utf-8").strip(), mode="eval").body
+        tree = ast.parse(content.decode("utf-8").rstrip(" \n"), mode="eval").body
         fields = ast.literal_eval(tree)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise CheckpointError(file, "has a header that cannot be parsed", tensor) from None

@@ -46,6 +46,9 @@ class OrbaxSource(WholeReads):
             self._checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
             metadata: Any = self._checkpointer.metadata(self._tree)
             self._metadata = getattr(metadata.item_metadata, "tree", metadata.item_metadata)
+            if self._metadata is None:  # which Orbax only remarks upon
+                reason = "cannot be read by Orbax: its list of arrays, or one of them, is damaged"
+                raise CheckpointError(path, reason)
             leaves = dict(_leaves(self._metadata, ()))
         self._keys = {"/".join(map(str, keys)): keys for keys in leaves}
         if len(self._keys) < len(leaves):
@@ -115,7 +118,7 @@ def orbax_errors(path: str, tensor: str | None = None, verb: str = "read") -> It
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except ModuleNotFoundError:
+    except (CheckpointError, ModuleNotFoundError):
         raise
     except Exception as error:  # whatever the content makes go wrong
         first = str(error).strip().partition("\n")[0]

@@ -4,6 +4,7 @@ May import: the standard library, and of `jinit.pretrained` errors, sources, and
 torch within functions.
 """
 
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -49,7 +50,9 @@ def _loaded(path: str) -> Any:
     if mapped:
         open_zip(path).close()  # which checks it
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of content that is refused or left out anyway
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # torch raises whatever the content makes go wrong
         first = str(error).strip().partition("\n")[0]
         raise CheckpointError(

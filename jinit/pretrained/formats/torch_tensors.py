@@ -1,29 +1,19 @@
 """Tensors of PyTorch as arrays: their specs, and their values or windows of these.
 
-May import: jax, numpy, and of `jinit.pretrained` binary, errors, sources; torch within functions,
-where there is a tensor already.
+May import: numpy, and of `jinit.pretrained` binary, dtypes, errors, sources; torch within
+functions, where there is a tensor already.
 """
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jinit.pretrained.binary import aligned_empty
+from jinit.pretrained.dtypes import DTYPES, JAX_ONLY
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.sources import Array, TensorSpec, Window
 
 __all__ = ["tensor_spec", "tensor_values"]
-
-# By the names of torch, which are those of NumPy and JAX too.
-_NUMPY = (
-    "bool uint8 int8 int16 uint16 float16 int32 uint32 float32 complex64 int64 uint64 float64 "
-    "complex128"
-)
-_JAX = "bfloat16 float8_e5m2 float8_e4m3fn float8_e4m3fnuz float8_e5m2fnuz"
-_DTYPES = {name: np.dtype(name) for name in _NUMPY.split()} | {
-    name: np.dtype(getattr(jnp, name)) for name in _JAX.split()
-}
 
 
 def tensor_spec(tensor: Any, file: str, name: str) -> TensorSpec:
@@ -38,7 +28,7 @@ def tensor_spec(tensor: Any, file: str, name: str) -> TensorSpec:
         raise CheckpointError(file, f"is {kind}; make it dense before it is saved", name)
     if tensor.is_meta:
         raise CheckpointError(file, "has no values, being on the meta device", name)
-    dtype = _DTYPES.get(str(tensor.dtype).removeprefix("torch."))
+    dtype = DTYPES.get(str(tensor.dtype).removeprefix("torch."))
     if dtype is None:
         raise CheckpointError(file, f"has dtype {tensor.dtype}, which JAX lacks", name)
     spec = TensorSpec(tuple(tensor.shape), dtype)
@@ -56,7 +46,7 @@ def tensor_values(tensor: Any, dtype: np.dtype[Any], window: Window | None) -> A
     part = tensor.detach() if window is None else tensor.detach()[window]
     part = part.resolve_conj().resolve_neg().cpu()
     values = aligned_empty(tuple(part.shape), dtype)
-    if dtype.name in _JAX.split():  # whose bits NumPy takes for integers
+    if dtype.name in JAX_ONLY:  # whose bits NumPy takes for integers
         bits = (np.uint8, torch.uint8) if dtype.itemsize == 1 else (np.int16, torch.int16)
         np.copyto(values.view(bits[0]), part.view(bits[1]).numpy())
     else:

@@ -1,6 +1,7 @@
 """Writing `.npz`: one member after the other, stored.
 
-May import: the standard library, jax, numpy, of `jinit.pretrained` errors, sources, and writer.
+May import: the standard library, jax, numpy, of `jinit.pretrained` dtypes, errors, sources, and
+writer.
 """
 
 import zipfile
@@ -10,16 +11,14 @@ from typing import IO
 import jax.numpy as jnp
 import numpy as np
 
+from jinit.pretrained.dtypes import DTYPES, JAX_ONLY
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.sources import Source
 from jinit.pretrained.writers.writer import Progress, check_dtypes
 
 __all__ = ["write_npz"]
 
-_DTYPES = {
-    *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
-    *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
-}
+_DTYPES = DTYPES.keys() - JAX_ONLY | {"bfloat16"}
 
 
 def write_npz(source: Source, file: IO[bytes], done: Progress) -> None:
