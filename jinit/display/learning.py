@@ -90,7 +90,7 @@ def _draw_norm(axes: Axes, report: LearnedReport) -> None:
 def _draw_scales(axes: Axes, report: LearnedReport) -> None:
     """A dot a leaf, or a slice, the first leaf on top; at 1 nothing has changed."""
     for row, scale in enumerate(report.scales.values()):
-        dots = np.atleast_1d(np.asarray(scale))
+        dots = np.ravel(scale)
         axes.plot(dots, np.full(dots.size, row), "o", color=_BLUE, ms=5, alpha=0.85)
     axes.axvline(1, color=_GREY, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)
     every = -(-len(report.scales) // _NAMED)
@@ -99,7 +99,7 @@ def _draw_scales(axes: Axes, report: LearnedReport) -> None:
     axes.set_yticks(list(rows), [paths[row] for row in rows], fontsize=8)
     axes.set_ylim(len(paths) - 0.5, -0.5)
     axes.set_title("Scales", loc="left", fontweight="bold", fontsize=11)
-    values = np.concatenate([np.atleast_1d(np.asarray(s)) for s in report.scales.values()])
+    values = np.concatenate([np.ravel(scale) for scale in report.scales.values()])
     if values.min() > 0:
         axes.set_xscale("log")
         axes.set_xticks(_ticks(values))

@@ -165,11 +165,10 @@ def _report(
     kinds: tuple[str, ...],
     gamma: float,
 ) -> LearnedReport:
-    paths = [leaf.path for leaf in weights.scaled_leaves]
     return LearnedReport(
         method=method,
-        scales=dict(zip(paths, map(_told, scales), strict=True)),
-        norms=dict(zip(paths, map(_told, weights.norms), strict=True)),
+        scales=weights.told(scales),
+        norms=weights.told(weights.norms),
         objective=_series([one.objective for one in seen]),
         kinds=tuple(kinds[int(one.kind)] for one in seen),
         loss=_series([one.loss for one in seen]),
@@ -177,11 +176,6 @@ def _report(
         gamma=gamma,
         skipped=weights.skipped,
     )
-
-
-def _told(scale: Any) -> Any:
-    """A number; of a stacked leaf, one for each slice."""
-    return float(scale.item()) if scale.size == 1 else _series(np.squeeze(scale))
 
 
 def _series(values: Any) -> Any:

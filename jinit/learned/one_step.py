@@ -55,8 +55,8 @@ def gradinit(
     lowers L', A[g] held fixed.
 
     For architectures that no rule fits: unnormalized or oddly branched networks that diverge or
-    stand still at first. It costs about three gradients a step and needs real batches; the steps
-    are a short training run. For plain chains of layers `jinit.orthogonal`, at the gain of the
+    stand still at first. It needs real batches, and is a short training run: a step costs two to
+    four gradients. For plain chains of layers `jinit.orthogonal`, at the gain of the
     activation, or one pass of data-dependent scaling do as well for nothing; scales cannot undo
     the collapse of inputs onto each other that depth brings to Gaussian weights.
 

@@ -45,9 +45,10 @@ def metainit(
     sign(dGQ / d|W|)`, `|W| = |W| + v`.
 
     For architectures without a rule of their own, above all where there is no data yet: inputs and
-    labels may be random. It costs third derivatives, about six gradients a step in time and more
-    in memory; activations without a second derivative, as ReLU, are fine. `jinit.gradinit` is
-    cheaper and looks at the loss itself, where data are at hand. For plain chains of layers
+    labels may be random. It takes third derivatives: a step costs about eight gradients, and more
+    memory. Where data are at hand `jinit.gradinit` is cheaper, looks at the loss itself, and copes
+    with starts that are off by orders of magnitude, from which signed steps may not lead back.
+    For plain chains of layers
     `jinit.orthogonal`, at the gain of the activation, or one pass of data-dependent scaling do as
     well for nothing; norms cannot undo the collapse of inputs onto each other that depth brings to
     Gaussian weights.

@@ -24,8 +24,8 @@ class LearnedReport:
 
     Attributes:
         method: "GradInit" or "MetaInit".
-        scales: by path, what the leaf was multiplied by; of stacked leaves, an array of one for
-            each slice.
+        scales: by path, what the leaf was multiplied by; of a stacked leaf an array that has its
+            stacked axes.
         norms: by path, the norm that the leaf, or each slice, had at the start.
         objective: what the step lowers, of the kind in `kinds`.
         kinds: "quotient", the gradient quotient; "loss", the loss after one step of the optimizer;

@@ -29,7 +29,8 @@ class Weights:
     Attributes:
         leaves: the parameters, in the model's order.
         scaled: the places among them of those that have a scale.
-        norms: of each of these its norm, of shape `scale_shape`.
+        norms: of each of these its norm, or the norms of its slices; as many axes as the leaf,
+            stacked ones of their extents and others of 1, as scales have.
         skipped: paths of leaves that would have a scale and are zero.
         dtype: what scales, norms and sums are computed in.
         rebuild: puts the model together from values of the leaves.
@@ -67,6 +68,15 @@ class Weights:
             _slice_sums(leaf, _as(self.dtype, values[place]) * _as(self.dtype, cotangents[place]))
             for place, leaf in pairs
         ]
+
+    def told(self, numbers: Arrays) -> dict[str, Any]:
+        """By path, a float; of a stacked leaf an array that has its stacked axes."""
+        found = {}
+        for leaf, number in zip(self.scaled_leaves, numbers, strict=True):
+            array = np.array(number).reshape([leaf.shape[axis] for axis in leaf.stack])
+            array.flags.writeable = False
+            found[leaf.path] = array if leaf.stack else float(array)
+        return found
 
     def finish(self, scales: Arrays) -> Any:
         """The model with its weights rescaled, each where it was; other leaves are not copied."""

@@ -66,7 +66,7 @@ def test_the_arrays_of_a_report_cannot_be_changed():
     _, found = jinit.gradinit(
         loss, params, lambda step: np.eye(3, dtype=np.float32), steps=1, stacked={"w": 1}
     )
-    assert found.scales["w"].shape == (2,)
+    assert found.scales["w"].shape == found.norms["w"].shape == (2,)
     assert found.objective.shape == found.loss.shape == found.gradient_norm.shape == (2,)
     for array in (found.loss, found.objective, found.gradient_norm, found.scales["w"]):
         with pytest.raises(ValueError, match="read-only"):
@@ -139,6 +139,24 @@ def test_the_figure_shows_the_report():
     assert [tick.get_text() for tick in scales.get_yticklabels()] == list(report().scales)
     (quotient,) = QUOTIENTS.plot().axes[0].lines
     np.testing.assert_array_equal(quotient.get_ydata(), QUOTIENTS.objective)
+
+
+def test_stacks_of_stacks():
+    """A leaf with two stacked axes has as many of scales; a stack of one layer has an axis."""
+    params = {"w": jnp.ones((2, 3, 4, 4)), "v": jnp.ones((1, 4))}
+    _, found = jinit.gradinit(
+        lambda params, x: (params["w"] ** 2).sum() + (params["v"] ** 2).sum(),
+        params,
+        [None],
+        steps=1,
+        overlap=1,
+        stacked={"w": 2, "v": 1},
+    )
+    assert found.scales["w"].shape == (2, 3)
+    assert found.scales["v"].shape == (1,)
+    np.testing.assert_allclose(found.norms["w"], np.full((2, 3), 4.0), rtol=1e-6)
+    FigureCanvasAgg(found.plot()).draw()
+    assert "w " in str(found)
 
 
 def test_scales_of_zero_are_drawn_on_a_plain_axis():
