@@ -1,5 +1,6 @@
 """Every example runs, on small settings, and prints what it promises."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -10,11 +11,14 @@ import pytest
 import jinit
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+TORCH = importlib.util.find_spec("torch") is not None
 RUNS = {
     "ensemble.py": (["--members", "4", "--epochs", "4"], "calibration error"),
     "learned_init.py": (["--blocks", "4", "--steps", "40"], "the first epoch's mean loss"),
     "multihost.py": (["--processes", "2"], "7 of 7 leaves have the bits that one process draws"),
+    "partial_load.py": ([], "the backbone loaded is better in"),
     "plan_405b.py": ([], "405,853,388,800 weights"),
+    "port_from_torch.py": ([], "40 of 40 tensors are equal" if TORCH else "is not installed"),
     "sharded.py": ([], "collectives"),
 }
 
