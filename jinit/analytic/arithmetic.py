@@ -116,14 +116,16 @@ def times(world: World, a: Field, b: Field) -> Field:
 def divided(world: World, one: Fact, other: Fact) -> Signal:
     """`one / other`: over an array exactly, over a value by a function of both."""
     if isinstance(other, Known):
-        with np.errstate(all="ignore"):
-            inverse = 1 / (
-                np.asarray(other.value, np.float64) * world.scaling.factor(other.degrees)
-            )
-        if np.all(np.isfinite(inverse)):
-            return multiplied(world, one, Known(inverse))
+        array = np.asarray(other.value, np.float64) * world.scaling.factor(other.degrees)
+        if np.all(array):
+            return multiplied(world, one, Known(1 / array))
     if isinstance(other, Signal) and not world.settled(other).terms:
-        return multiplied(world, one, Known(np.float64(1 / world.settled(other).mean)))
+        return multiplied(world, one, Known(np.asarray(1 / world.settled(other).mean)))
+    if isinstance(other, Signal):
+        probe = np.asarray(other.probe, dtype=np.float64)
+        if probe.min() * probe.max() > 0:
+            inverse = replace(other, probe=1 / probe, greatest=None, summed=None, rows=None)
+            return multiplied(world, one, inverse)
     return pairwise(world, one, other, lambda a, b: a / b, "div")
 
 

@@ -15,6 +15,7 @@ from jax.extend.core import JaxprEqn
 from jinit.analytic.facts import Field, Signal
 from jinit.analytic.meeting import meet
 from jinit.analytic.world import World
+from jinit.tracing.atoms import shape_of
 
 __all__ = ["multiply_values"]
 
@@ -45,7 +46,7 @@ def multiply_values(world: World, eqn: JaxprEqn, one: Signal, other: Signal) -> 
                 left = varying - frozenset(summed)
                 made[left] = made.get(left, 0.0) + value * factor * count
     mean = a.mean * b.mean * world.axes.size(summed)
-    return world.signal(world.fresh(places, tuple(eqn.outvars[0].aval.shape), mean, made))
+    return world.signal(world.fresh(places, shape_of(eqn.outvars[0]), mean, made))
 
 
 def _free(field: Field, taken: Sequence[int]) -> list[tuple[int, ...]]:

@@ -13,6 +13,7 @@ from jax.extend.core import JaxprEqn
 
 from jinit.analytic.facts import Chance, Fact, Index, Law, Signal
 from jinit.analytic.world import World
+from jinit.tracing.atoms import shape_of
 
 __all__ = ["follow_chance", "is_chance"]
 
@@ -35,11 +36,11 @@ def follow_chance(world: World, eqn: JaxprEqn) -> list[Fact]:
     if name == "rng_bit_generator":
         return [Chance(), _bits(world, eqn.outvars[1])]
     if name == "random_unwrap":
-        shape = tuple(eqn.outvars[0].aval.shape)
+        shape = shape_of(eqn.outvars[0])
         return [Index(world.axes.places(shape), shape)]
     if name == "random_gamma":
         world.note("a gamma variable is taken as N(1, 1)")
-        shape = tuple(eqn.outvars[0].aval.shape)
+        shape = shape_of(eqn.outvars[0])
         places = world.axes.places(shape)
         names = frozenset(n for place in places for n in place)
         return [world.signal(world.fresh(places, shape, 1.0, {names: 1.0}))]

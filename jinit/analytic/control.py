@@ -1,7 +1,7 @@
 """Loops and branches: step by step, as each step's law follows from the one before.
 
 May import: the standard library, NumPy, jax, and of `jinit.analytic` arithmetic, components, facts,
-known, meeting, shapes, world; of `jinit.tracing` jaxprs.
+joining, known, meeting, world; of `jinit.tracing` jaxprs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +13,11 @@ from jax.extend.core import JaxprEqn
 
 from jinit.analytic.components import added, scaled
 from jinit.analytic.facts import Atom, Chance, Fact, Field, Index, Known, Signal
+from jinit.analytic.joining import mixture
 from jinit.analytic.known import one_slice
 from jinit.analytic.meeting import meet
-from jinit.analytic.shapes import mixture
 from jinit.analytic.world import World
+from jinit.tracing.atoms import shape_of
 from jinit.tracing.jaxprs import Program, scan_counts
 
 __all__ = ["CONTROL", "Walker"]
@@ -50,7 +51,7 @@ def _scan(walker: Walker, eqn: JaxprEqn, facts: Sequence[Fact], place: str) -> l
         made.append(outcome[counts.carry :])
     if params["reverse"]:
         made.reverse()
-    shapes = [tuple(out.aval.shape) for out in eqn.outvars[counts.carry :]]
+    shapes = [shape_of(out) for out in eqn.outvars[counts.carry :]]
     columns = zip(*made, strict=True) if made else ([] for _ in shapes)
     stacks = zip(columns, shapes, strict=True)
     return [*carry, *(_stacked(walker.world, list(column), shape) for column, shape in stacks)]
@@ -107,7 +108,7 @@ def _stacked(world: World, column: list[Fact], shape: tuple[int, ...]) -> Fact:
     fields = [_row(world, fact, shape) for fact in column]
     share = [1 / len(fields)] * len(fields)
     stack = mixture(world, fields, share, 0, shape)
-    return world.signal(_with_common(world, fields, stack))
+    return world.signal(_with_common(world, fields, stack), rows=(0, tuple(column)))
 
 
 def _row(world: World, fact: Fact, shape: tuple[int, ...]) -> Field:
@@ -175,7 +176,7 @@ def _cond(walker: Walker, eqn: JaxprEqn, facts: Sequence[Fact], place: str) -> l
     outcomes = [walker.through(branch, facts[1:], place) for branch in branches]
     walker.world.where = ("cond", place)
     walker.world.note("each branch is taken as often as the others")
-    shapes = [tuple(out.aval.shape) for out in eqn.outvars]
+    shapes = [shape_of(out) for out in eqn.outvars]
     columns = zip(zip(*outcomes, strict=True), shapes, strict=True)
     return [_either(walker.world, list(column), shape) for column, shape in columns]
 

@@ -18,6 +18,7 @@ from jinit.analytic.masks import masked
 from jinit.analytic.softmax import is_share, shares
 from jinit.analytic.world import World
 from jinit.evaluation.evaluator import run_operation
+from jinit.tracing.atoms import dtype_of, shape_of
 from jinit.tracing.functions import ELEMENTWISE as FLOATING
 from jinit.tracing.functions import apply_elementwise
 
@@ -63,7 +64,7 @@ def _steady(world: World, eqn: JaxprEqn, fact: Fact, facts: Sequence[Fact]) -> F
     name = eqn.primitive.name
     divides = name != "div" or fact is facts[1]
     if is_peak and name == "sub":
-        return Known(np.float64(world.settled(fact).mean))
+        return Known(np.asarray(world.settled(fact).mean))
     if fact.statistic and name in _NORMALIZING and divides:
         return _at_mean(world, fact)
     return fact
@@ -105,9 +106,10 @@ def _composed(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Signal | No
     keeps = eqn.primitive.name in ("convert_element_type", "max", "min", "select_n")
     return replace(
         first,
-        field=_spread(world, first.field, tuple(eqn.outvars[0].aval.shape)),
+        field=_spread(world, first.field, shape_of(eqn.outvars[0])),
         probe=probe,
         gaps=gaps,
+        rows=None,
         statistic=all(signal.statistic for signal in signals),
         greatest=first.greatest if keeps or probe is first.probe else None,
         summed=first.summed if probe is first.probe or np.array_equal(probe, first.probe) else None,
@@ -146,7 +148,7 @@ def _evaluated(eqn: JaxprEqn, operands: Sequence[Any]) -> Any:
     if name in ("stop_gradient", "copy", "real"):
         return operands[0]
     kinds = {np.asarray(operand).dtype.kind for operand in operands}
-    declared = eqn.outvars[0].aval.dtype
+    declared = dtype_of(eqn.outvars[0])
     if kinds <= {"f"} or (name in ("select_n", "convert_element_type") and declared.kind in "fV"):
         value = apply_elementwise(name, eqn.params, operands)
         if value is not None:
@@ -154,7 +156,7 @@ def _evaluated(eqn: JaxprEqn, operands: Sequence[Any]) -> Any:
     length = _length(operands)
     pairs = zip(eqn.invars, operands, strict=True)
     arrays = [
-        np.broadcast_to(np.asarray(operand).astype(atom.aval.dtype), length)  # type: ignore[attr-defined]
+        np.broadcast_to(np.asarray(operand).astype(dtype_of(atom)), length)
         for atom, operand in pairs
     ]
     value = np.asarray(run_operation(eqn, arrays)[0])
@@ -201,10 +203,10 @@ def _one_by_one(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Signal:
     held: list[Fact] = []
     for fact in facts:
         if isinstance(fact, Signal):
-            mean = np.float64(world.settled(fact).mean)
+            mean = np.asarray(world.settled(fact).mean)
             held.append(fact if fact is widest else Known(mean))
         else:
-            held.append(Known(np.mean(fact.value)) if isinstance(fact, Known) else fact)
+            held.append(Known(np.asarray(np.mean(fact.value))) if isinstance(fact, Known) else fact)
     composed = _composed(world, eqn, held)
     assert composed is not None
     return composed
@@ -214,6 +216,6 @@ def _chances(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
     """The operands, integers and conditions as numbers."""
     pairs = zip(facts, eqn.invars, strict=True)
     return [
-        as_number(world, fact, atom.aval.dtype.kind == "b") if isinstance(fact, Index) else fact
+        as_number(world, fact, dtype_of(atom).kind == "b") if isinstance(fact, Index) else fact
         for fact, atom in pairs
     ]

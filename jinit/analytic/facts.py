@@ -141,6 +141,7 @@ class Signal:
         greatest: of what it is the maximum.
         summed: of what it is the sum.
         gaps: where entries are left out of sums, as a mask says.
+        rows: an axis, and the value at each place along it, where these differ: steps of a loop.
     """
 
     field: Field
@@ -151,6 +152,7 @@ class Signal:
     greatest: Peak | None = None
     summed: Peak | None = None
     gaps: Array | None = None
+    rows: "tuple[int, tuple[Fact, ...]] | None" = None
 
     @property
     def shape(self) -> Shape:

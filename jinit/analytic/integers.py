@@ -11,6 +11,7 @@ from jax.extend.core import JaxprEqn
 from jinit.analytic.axes import Places
 from jinit.analytic.facts import Fact, Index, Known, Signal
 from jinit.analytic.world import World
+from jinit.tracing.atoms import dtype_of, shape_of
 
 __all__ = ["as_number", "follow_index"]
 
@@ -19,7 +20,7 @@ def follow_index(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Fact | N
     """What an elementwise operation makes of integers; None where it mixes them with signals."""
     if any(isinstance(fact, Signal) for fact in facts):
         return None
-    shape, kind = tuple(eqn.outvars[0].aval.shape), eqn.outvars[0].aval.dtype.kind
+    shape, kind = shape_of(eqn.outvars[0]), dtype_of(eqn.outvars[0]).kind
     index = next(fact for fact in facts if isinstance(fact, Index))
     places = index.places if index.shape == shape else world.axes.places(shape)
     axis = _counted(facts, shape) if eqn.primitive.name == "eq" else None
@@ -27,7 +28,7 @@ def follow_index(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Fact | N
         return _one_hot(world, index, shape, axis)
     if kind in "iub":
         return Index(places, shape)
-    return as_number(world, Index(places, shape), eqn.invars[0].aval.dtype.kind == "b")
+    return as_number(world, Index(places, shape), dtype_of(eqn.invars[0]).kind == "b")
 
 
 def as_number(world: World, index: Index, condition: bool) -> Signal:

@@ -13,6 +13,7 @@ from jax.extend.core import JaxprEqn
 
 from jinit.analytic.facts import Known
 from jinit.evaluation.evaluator import run_operation
+from jinit.tracing.atoms import dtype_of, shape_of
 from jinit.tracing.functions import apply_elementwise
 
 __all__ = ["as_known", "computed", "one_slice"]
@@ -79,7 +80,7 @@ def _layer(eqn: JaxprEqn, facts: Sequence[Known]) -> Known | None:
     name, known = eqn.primitive.name, facts[0] if facts else None
     if known is None or not known.stacked or name not in ("dynamic_slice", "slice"):
         return None
-    shape = tuple(eqn.outvars[0].aval.shape)
+    shape = shape_of(eqn.outvars[0])
     if shape != (1, *known.shape[1:]) or len(shape) < 2 or known.shape[0] == 1:
         return None
     if name == "slice":
@@ -95,7 +96,7 @@ def _wide(array: Any) -> Any:
 def _stacked(eqn: JaxprEqn, facts: Sequence[Known]) -> bool:
     """Whether the first axis is still the parameters' own."""
     owners = [fact for fact in facts if fact.degrees]
-    same = len(owners) == 1 and owners[0].shape == tuple(eqn.outvars[0].aval.shape)
+    same = len(owners) == 1 and owners[0].shape == shape_of(eqn.outvars[0])
     return same and owners[0].stacked and eqn.primitive.name in _IN_PLACE
 
 
@@ -118,7 +119,7 @@ def _values(eqn: JaxprEqn, facts: Sequence[Known]) -> Sequence[Any]:
     wide = all(array.dtype.kind == "f" for array in arrays) and name != "convert_element_type"
     if wide and arrays:
         value = apply_elementwise(name, eqn.params, arrays)
-        if value is not None and np.shape(value) == tuple(eqn.outvars[0].aval.shape):
+        if value is not None and np.shape(value) == shape_of(eqn.outvars[0]):
             return [value]
     return [np.asarray(value) for value in run_operation(eqn, _as_declared(eqn, arrays))]
 
@@ -126,7 +127,7 @@ def _values(eqn: JaxprEqn, facts: Sequence[Known]) -> Sequence[Any]:
 def _as_declared(eqn: JaxprEqn, arrays: Sequence[Any]) -> list[Any]:
     """The arrays in the types that the program has."""
     pairs = zip(eqn.invars, arrays, strict=True)
-    return [np.asarray(array).astype(atom.aval.dtype) for atom, array in pairs]  # type: ignore[attr-defined]
+    return [np.asarray(array).astype(dtype_of(atom)) for atom, array in pairs]
 
 
 def _broadcast(array: Any, shape: Sequence[int], positions: Sequence[int]) -> Any:

@@ -17,6 +17,7 @@ from jinit.analytic.components import total
 from jinit.analytic.facts import Atom, Field, Given, Law, Peak, Signal
 from jinit.analytic.grid import standard_grid
 from jinit.analytic.world import World
+from jinit.tracing.atoms import shape_of
 from jinit.tracing.connections import Window
 
 __all__ = ["POOLING"]
@@ -36,7 +37,7 @@ def _reduce_sum(world: World, eqn: JaxprEqn, signal: Signal) -> Signal:
         terms[averaged] = terms.get(averaged, 0.0) + c * count
     made = Field(
         _without(field.places, axes),
-        tuple(eqn.outvars[0].aval.shape),
+        shape_of(eqn.outvars[0]),
         field.mean * count,
         terms,
         _given_sum(field, axes, names),
@@ -62,7 +63,7 @@ def _reduce_max(world: World, eqn: JaxprEqn, signal: Signal) -> Signal:
     count = math.prod(signal.shape[axis] for axis in axes)
     places = _without(signal.field.places, axes)
     flip = -1.0 if eqn.primitive.name == "reduce_min" else 1.0
-    shape = tuple(eqn.outvars[0].aval.shape)
+    shape = shape_of(eqn.outvars[0])
     gone = dict.fromkeys(names, frozenset[int]())
     found = _greatest(world, signal, count, flip, (places, shape), gone)
     if flip > 0:
@@ -83,8 +84,9 @@ def _without(places: Places, axes: Sequence[int]) -> Places:
 
 def _windowed(world: World, eqn: JaxprEqn, signal: Signal) -> tuple[Any, Any, list[float]]:
     """The outcome's axes, what becomes of names, and by position the entries of a window."""
-    params, field, onto = eqn.params, signal.field, tuple(eqn.outvars[0].aval.shape)
-    places, changed, counts = list(field.places), {}, []
+    params, field, onto = eqn.params, signal.field, shape_of(eqn.outvars[0])
+    places, counts = list(field.places), []
+    changed: dict[int, frozenset[int]] = {}
     for position, taps in enumerate(params["window_dimensions"]):
         step, size = params["window_strides"][position], onto[position]
         window = Window(

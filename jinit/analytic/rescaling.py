@@ -30,6 +30,8 @@ __all__ = ["autoinit"]
 
 STATISTICS = ("rms", "std")
 
+_LINEAR = ("conv", "conv_transpose", "dense", "depthwise", "einsum", "recurrent", "unknown")
+
 
 def autoinit(
     apply: Any,
@@ -101,7 +103,7 @@ def autoinit(
     reading = read_model(apply, params, inputs, kwargs)
     _check_values(reading.params)
     scaling = Scaling(float(target), statistic, _selected(reading, only), _paths(reading.params))
-    world = World(scaling)
+    world = World(scaling, _reused(reading))
     facts = [*_parameters(reading.params), *_inputs(world, reading, input_mean, input_std)]
     Walk(world).through(reading.program, facts)
     _check_scaled(scaling)
@@ -143,6 +145,20 @@ def _selected(reading: Reading, only: Any) -> frozenset[int]:
             )
         found |= hit
     return frozenset(found)
+
+
+def _reused(reading: Reading) -> frozenset[int]:
+    """The leaves that are applied more than once, in loops or at several places."""
+    leaves = range(len(reading.params.arrays))
+    return frozenset(leaf for leaf in leaves if _uses(reading, leaf) > 1)
+
+
+def _uses(reading: Reading, leaf: int) -> int:
+    paths = reading.params.paths[leaf]
+    if not paths:
+        return 0
+    use = _described(reading, leaf)[0]
+    return sum(each.repetitions for each in use.uses if each.role in _LINEAR)
 
 
 def _described(reading: Reading, leaf: int) -> list[Any]:

@@ -85,8 +85,9 @@ class Scaling:
         """By how much an array is scaled so far that scales to these degrees."""
         for slices, degree in degrees.items():
             found = {self.of(each) for each in slices}
-            if len(found) == 1 and None not in found and math.isfinite(degree):
-                return float(found.pop() ** degree)
+            scale = found.pop() if len(found) == 1 else None
+            if scale is not None and math.isfinite(degree):
+                return float(scale**degree)
         return 1.0
 
     def of(self, part: Any) -> float | None:
@@ -106,27 +107,40 @@ class Scaling:
         values: Callable[[], Any],
     ) -> float:
         """The factor that an outcome with these moments gets, now or from before."""
-        slices = self._open_slices(degrees)
+        found = self._open_slices(degrees)
         statistic = math.sqrt(variance if self.statistic == "std" else variance + mean**2)
-        if slices is None:
+        if found is None:
             return 1.0
+        slices, degree = found
         if not statistic > 1e-12 * (1 + abs(mean)) or not math.isfinite(statistic):
             for part in slices:
                 self.failed.setdefault(part.leaf, _reason(values(), mean, statistic))
             return 1.0
-        scale = self.target / statistic
+        factor = self.target / statistic
+        scale = factor ** (1 / degree)
         for part in slices:
             self._scales[part] = scale
         self.choices.append(Choice(slices, *where, statistic, scale))
-        return scale
+        return factor
 
-    def _open_slices(self, degrees: Mapping[frozenset[Any], float]) -> frozenset[Slice] | None:
-        """The parameters that scale an array, if they are still to be scaled."""
-        for slices, degree in degrees.items():
+    def _open_slices(
+        self, degrees: Mapping[frozenset[Any], float]
+    ) -> tuple[frozenset[Slice], float] | None:
+        """The parameters that scale an array, if they are still to be scaled, and how it does.
+
+        Those are preferred that the array is a multiple of.
+        """
+        for slices, degree in sorted(degrees.items(), key=lambda item: item[1] != 1):
             free = all(p.leaf in self.chosen and self.of(p) is None for p in slices)
-            if degree == 1 and free and not any(self._begun(p) for p in slices):
-                return frozenset(slices)
+            if math.isfinite(degree) and free and not any(self._begun(p) for p in slices):
+                return frozenset(slices), degree
         return None
+
+    def cannot_scale(self, degrees: Mapping[frozenset[Any], float]) -> list[str]:
+        """The parameters, if there is none of which the array is a multiple or a power."""
+        if not degrees or any(math.isfinite(degree) for degree in degrees.values()):
+            return []
+        return sorted({self.paths[part.leaf] for slices in degrees for part in slices})
 
     def _begun(self, part: Slice) -> bool:
         """Whether slices of this part have scales already."""

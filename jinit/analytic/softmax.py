@@ -10,7 +10,7 @@ world.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,8 @@ def shares(world: World, one: Signal, whole: Signal) -> Signal:
     variance = total(components)
     inside = {s: v for s, v in components.items() if s & names}
     share = min(1.0, max(0.0, total(inside) / variance)) if variance else 0.0
-    squares = _mean_unevenness(one, of.size, share)
+    axes = [p for p, place in enumerate(one.field.places) if names & set(world.axes.known(place))]
+    squares = _mean_unevenness(one, of.size, share, axes)
     count = of.size
     spread = max(0.0, squares / count - 1 / count**2)
     made: dict[frozenset[int], float] = {}
@@ -84,7 +85,7 @@ def shares(world: World, one: Signal, whole: Signal) -> Signal:
     return world.signal(world.fresh(one.field.places, one.shape, 1 / count, made))
 
 
-def _mean_unevenness(one: Signal, count: int, share: float) -> float:
+def _mean_unevenness(one: Signal, count: int, share: float, axes: Sequence[int]) -> float:
     """Averaged over rows, of which a mask leaves different numbers of entries."""
     nodes, weights = standard_grid()
     if one.law.gaussian:
@@ -92,16 +93,17 @@ def _mean_unevenness(one: Signal, count: int, share: float) -> float:
         chances = weights[::_THIN] / weights[::_THIN].sum()
     else:
         values, chances = np.asarray(one.probe, dtype=np.float64), one.law.weights
-    left = [count]
+    sizes: Any = np.array([count])
+    often: Any = np.ones(1)
     if one.gaps is not None:
-        rows = np.sum(~np.broadcast_to(one.gaps, _row_shape(one)), axis=-1)
-        left = [int(n) for n in np.ravel(rows) if n]
-    sizes, often = np.unique(left, return_counts=True)
+        left = [n if axis in axes else m for axis, (n, m) in _extents(one)]
+        rows = np.sum(~np.broadcast_to(one.gaps, left), axis=tuple(axes))
+        sizes, often = np.unique(rows[rows > 0], return_counts=True)
     found = [unevenness(values, chances, int(n)) for n in sizes]
     return float(np.average(found, weights=often))
 
 
-def _row_shape(one: Signal) -> tuple[int, ...]:
-    """The mask's own shape, its last axis as long as the row."""
+def _extents(one: Signal) -> Iterable[tuple[int, tuple[int, int]]]:
+    """By axis, the length of a value and of its mask."""
     assert one.gaps is not None
-    return (*one.gaps.shape[:-1], one.shape[-1])
+    return enumerate(zip(one.shape, one.gaps.shape, strict=True))

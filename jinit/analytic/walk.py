@@ -1,7 +1,8 @@
 """The walk: through a program, operation by operation, with what is known of each value.
 
-May import: the standard library, NumPy, jax, and of `jinit.analytic` bilinear, chance, control,
-elementwise, facts, known, linear, pooling, shapes, world; of `jinit.tracing` jaxprs, streams.
+May import: the standard library, jax, and of `jinit.analytic` bilinear, chance, control,
+convolution, elementwise, facts, joining, known, linear, parts, pooling, shapes, world; of
+`jinit.tracing` atoms, jaxprs, streams.
 """
 
 from collections.abc import Sequence
@@ -14,17 +15,26 @@ from jax.extend.core import JaxprEqn, Literal
 from jinit.analytic.bilinear import multiply_values
 from jinit.analytic.chance import follow_chance, is_chance
 from jinit.analytic.control import CONTROL
+from jinit.analytic.convolution import convolve_array
 from jinit.analytic.elementwise import ELEMENTWISE, follow_elementwise
 from jinit.analytic.facts import Chance, Fact, Index, Known, Signal
+from jinit.analytic.joining import JOINING
 from jinit.analytic.known import as_known, computed
-from jinit.analytic.linear import apply_array, convolve_array, look_up, ragged_array
+from jinit.analytic.linear import apply_array, look_up, ragged_array
+from jinit.analytic.parts import PARTS
 from jinit.analytic.pooling import POOLING
-from jinit.analytic.shapes import SHAPES
+from jinit.analytic.shapes import SHAPES, reshape_value
 from jinit.analytic.world import World
+from jinit.tracing.atoms import dtype_of, shape_of
 from jinit.tracing.jaxprs import Program, inner_program, open_program
 from jinit.tracing.streams import COPIES
 
 __all__ = ["Walk"]
+
+# What takes no notice of a mask.
+_BLIND = frozenset(
+    ("concatenate", "conv_general_dilated", "dot_general", "gather", "pad", "ragged_dot_general")
+)
 
 
 class Walk:
@@ -77,6 +87,10 @@ class Walk:
         arrays = [fact for fact in facts if isinstance(fact, Known)]
         if len(arrays) == len(facts):
             return [*computed(eqn, arrays)]
+        if any(_is_complex(atom) for atom in (*eqn.invars, *eqn.outvars)):
+            return self._unknown(eqn, facts)
+        if name in _BLIND and any(isinstance(f, Signal) and f.gaps is not None for f in facts):
+            self.world.note("entries that a mask leaves out are counted as others")
         if name in ELEMENTWISE:
             return [follow_elementwise(self.world, eqn, facts)]
         found = self._along_axes(eqn, facts)
@@ -87,7 +101,11 @@ class Walk:
         if name in ("gather", "dynamic_slice") and isinstance(first, Known):
             return [look_up(world, eqn, facts)]
         if name in SHAPES:
-            return SHAPES[name](world, eqn, facts)
+            return [reshape_value(world, eqn, first)]
+        if name in PARTS:
+            return PARTS[name](world, eqn, facts)
+        if name in JOINING:
+            return JOINING[name](world, eqn, facts)
         if name in POOLING and isinstance(first, Signal):
             return [POOLING[name](world, eqn, first)]
         outcome: Fact | None = None
@@ -113,7 +131,7 @@ class Walk:
 
     def _assumed(self, out: Any, facts: Sequence[Fact]) -> Fact:
         """As the operand of the same shape, or N(0, 1)."""
-        shape, dtype, world = tuple(out.aval.shape), out.aval.dtype, self.world
+        shape, dtype, world = shape_of(out), dtype_of(out), self.world
         if jnp.issubdtype(dtype, jax.dtypes.extended):
             return Chance()
         places = world.axes.places(shape)
@@ -126,6 +144,10 @@ class Walk:
         world.note("there is no rule for it: its outcome is taken as N(0, 1)")
         names = frozenset(name for place in places for name in place)
         return world.signal(world.fresh(places, shape, 0.0, {names: 1.0}))
+
+
+def _is_complex(atom: Any) -> bool:
+    return bool(jnp.issubdtype(dtype_of(atom), jnp.complexfloating))
 
 
 def _constant(value: Any) -> Fact:

@@ -4,24 +4,24 @@ May import: the standard library, NumPy, and of `jinit.analytic` arrays, axes, c
 grid, scaling.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from jinit.analytic.arrays import components_of
-from jinit.analytic.axes import Axes, Places
+from jinit.analytic.axes import Axes, Names, Places
 from jinit.analytic.components import Components, of_covariance, total
 from jinit.analytic.facts import Atom, Field, Given, Law, Signal
-from jinit.analytic.grid import gaussian_law, hermite_shares, moments
+from jinit.analytic.grid import gaussian_law, hermite_shares, moments, on_grid
 from jinit.analytic.scaling import Scaling
 from jinit.axes import Shape
 
 __all__ = ["Approximation", "World"]
 
 _NOTHING = 1e-12  # of a variance: rounding
-_MOST_TERMS = 256
+_MOST_TERMS = 64
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,21 @@ class World:
         axes: names of axes.
         sources: components of each source of randomness.
         approximations: what was approximated, each once.
-        where: the place of the operation at hand, and its name.
+        where: the name of the operation at hand, and its place.
+        reused: leaves that are applied more than once.
+        images: sources that have been made of something, by what of: of a source under weights
+            that are applied more than once, of its parts, of an array.
+        names: names of axes, likewise.
     """
 
     scaling: Scaling
+    reused: frozenset[int] = frozenset()
     axes: Axes = field(default_factory=Axes)
     sources: list[Components] = field(default_factory=list)
     approximations: dict[Approximation, None] = field(default_factory=dict)
     where: tuple[str, str] = ("", "")
+    images: dict[Hashable, int] = field(default_factory=dict)
+    names: dict[Hashable, Names] = field(default_factory=dict)
     _bases: int = 0
 
     def note(self, what: str) -> None:
@@ -64,6 +71,11 @@ class World:
         self.approximations[Approximation(operation, place, what)] = None
 
     # --- making values ------------------------------------------------------------------------
+
+    def source(self, components: Components) -> int:
+        """The number of a new source of randomness."""
+        self.sources.append(dict(components))
+        return len(self.sources) - 1
 
     def fresh(
         self,
@@ -76,10 +88,22 @@ class World:
         """A value with a source of its own, besides terms that it shares with others."""
         found = dict(terms or {})
         if components:
-            self.sources.append(dict(components))
-            found[Atom(len(self.sources) - 1)] = 1.0
-        made = Field(places, tuple(shape), float(mean), found)
-        return self.detached(made) if len(found) > _MOST_TERMS else made
+            found[Atom(self.source(components))] = 1.0
+        return self._pruned(Field(places, tuple(shape), float(mean), found))
+
+    def _pruned(self, field: Field) -> Field:
+        """A value of many terms without the smallest, of which one source is made."""
+        if len(field.terms) <= _MOST_TERMS:
+            return field
+        sizes = {
+            atom: c * c * abs(total(self.components(replace(field, terms={atom: 1.0}))))
+            for atom, c in field.terms.items()
+        }
+        order = sorted(sizes, key=sizes.__getitem__)
+        small = {atom: field.terms[atom] for atom in order[: -_MOST_TERMS // 2]}
+        rest = {atom: c for atom, c in field.terms.items() if atom not in small}
+        merged = self.components(replace(field, terms=small))
+        return replace(field, terms={**rest, Atom(self.source(merged)): 1.0})
 
     def signal(self, made: Field, law: Law | None = None, **marks: Any) -> Signal:
         """A field as it is, of which others are functions."""
@@ -88,15 +112,20 @@ class World:
         return Signal(made, self._bases, law, law.nodes, **marks)
 
     def from_array(self, array: Any, places: Places, shape: Shape) -> Field:
-        """An array that is there, as a value among others: its entries are what they are."""
+        """An array that is there, as a value among others; the same array is the same value."""
         array = np.asarray(array, dtype=np.float64)
         mean = float(array.mean())
         rest = array - mean
         names = [frozenset(self.axes.known(place)) for place in places]
-        made = self.fresh(places, shape, mean, components_of(rest, names))
-        if not made.terms:
-            return made
-        return replace(made, given=Given(rest, frozenset(made.terms)))
+        size = float(np.sqrt(np.mean(np.square(rest))))
+        if not size:
+            return self.fresh(places, shape, mean, {})
+        key = ("array", tuple(map(self.axes.known, places)), (rest / size).round(6).tobytes())
+        if key not in self.images:
+            self.images[key] = self.source(components_of(rest / size, names))
+        atom = Atom(self.images[key])
+        made = self.fresh(places, shape, mean, {}, {atom: size})
+        return replace(made, given=Given(rest, frozenset({atom})))
 
     def detached(self, field: Field, names: Mapping[int, int] | None = None) -> Field:
         """The same law as a source of its own, under other names if need be."""
@@ -160,7 +189,10 @@ class World:
         """The components of what is left of a function without its slope."""
         components = self.components(signal.field)
         variance = total(components)
-        shares = hermite_shares(signal.probe)[2:] if signal.law.gaussian else np.array([rest])
+        shares = hermite_shares(on_grid(signal.law, signal.probe))[2:]
+        if shares.sum() > rest:  # a law that is not Gaussian
+            shares *= rest / shares.sum()
+        shares = np.append(shares, rest - shares.sum())  # all higher orders as one
 
         def at(agree: frozenset[int]) -> float:
             c = sum(v for names, v in components.items() if names <= agree) / variance

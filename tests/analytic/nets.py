@@ -120,8 +120,8 @@ def heads(params, x):
 
 def attention(params, x):
     q, k, v = (jnp.einsum("btd,dhk->bhtk", x, params[n]) for n in "qkv")
-    scores = jnp.einsum("bhtk,bhsk->bhts", q, k) / jnp.sqrt(8.0)
-    mask = jnp.tril(jnp.ones((12, 12), bool))
+    scores = jnp.einsum("bhtk,bhsk->bhts", q, k) / jnp.sqrt(24.0)
+    mask = jnp.tril(jnp.ones((10, 10), bool))
     scores = jnp.where(mask[None, None], scores, -1e9)
     out = jnp.einsum("bhts,bhsk->bthk", jax.nn.softmax(scores), v)
     return jnp.einsum("bthk,hkd->btd", out, params["o"])
@@ -139,17 +139,17 @@ def rotary(params, x):
     """Queries and keys are turned by position; keys are shared by two queries' heads."""
     q = jnp.einsum("btd,dhk->bthk", x, params["q"])
     k, v = (jnp.einsum("btd,dhk->bthk", x, params[n]) for n in "kv")
-    angle = jnp.arange(10.0)[:, None] * 10 ** (-jnp.arange(4.0) / 4)[None]
+    angle = jnp.arange(10.0)[:, None] * 10 ** (-jnp.arange(12.0) / 12)[None]
     cos, sin = jnp.cos(angle)[None, :, None], jnp.sin(angle)[None, :, None]
 
     def turned(z):
         a, b = jnp.split(z, 2, axis=-1)
         return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
 
-    q = turned(q).reshape(q.shape[0], 10, 2, 2, 8)
-    scores = jnp.einsum("btgrk,bsgk->bgrts", q, turned(k)) / jnp.sqrt(8.0)
+    q = turned(q).reshape(q.shape[0], 10, 2, 2, 24)
+    scores = jnp.einsum("btgrk,bsgk->bgrts", q, turned(k)) / jnp.sqrt(24.0)
     out = jnp.einsum("bgrts,bsgk->btgrk", jax.nn.softmax(scores), v)
-    return out.reshape(*out.shape[:2], 32) @ params["o"]
+    return out.reshape(*out.shape[:2], 96) @ params["o"]
 
 
 def embedded(params, ids):
@@ -232,10 +232,11 @@ def linen(body, *inputs, **options):
 
     model = Model()
 
+    @jax.jit
     def draw(key):
         shapes = [jnp.zeros(x.shape, x.dtype) for x in inputs]
         rngs = {"params": key, "dropout": jax.random.fold_in(key, 1)}
-        return jax.jit(model.init)(rngs, *shapes)
+        return model.init(rngs, *shapes)
 
     def apply(variables, *xs, dropout=None):
         rngs = {} if dropout is None else {"dropout": dropout}
@@ -254,7 +255,7 @@ def with_key(net):
 
 
 IMAGE = floats(16, 12, 12, 8)
-TEXT = floats(24, 12, 32)
+TEXT = floats(16, 10, 96)
 
 
 def pooled_conv(x):
@@ -293,7 +294,7 @@ def pre_norm(x):
         h = nn.LayerNorm()(x)
         x = x + nn.MultiHeadDotProductAttention(4)(h, h)
         h = nn.gelu(nn.Dense(64)(nn.LayerNorm()(x)))
-        x = x + nn.Dropout(0.2, deterministic=False)(nn.Dense(32)(h))
+        x = x + nn.Dropout(0.2, deterministic=False)(nn.Dense(96)(h))
     return nn.Dense(32)(nn.LayerNorm()(x))
 
 
@@ -414,14 +415,14 @@ class EquinoxCells(eqx.Module):
 
     def __init__(self, key):
         a, b = jax.random.split(key)
-        self.cell = eqx.nn.LSTMCell(32, 48, key=a)
-        self.last = eqx.nn.Linear(48, 48, key=b)
+        self.cell = eqx.nn.LSTMCell(32, 96, key=a)
+        self.last = eqx.nn.Linear(96, 48, key=b)
 
     def __call__(self, xs):
         def step(carry, x):
             return self.cell(x, carry), None
 
-        (h, _), _ = jax.lax.scan(step, (jnp.zeros(48), jnp.zeros(48)), xs)
+        (h, _), _ = jax.lax.scan(step, (jnp.zeros(96), jnp.zeros(96)), xs)
         return self.last(h)
 
 
@@ -431,8 +432,8 @@ class EquinoxAttention(eqx.Module):
 
     def __init__(self, key):
         a, b = jax.random.split(key)
-        self.attention = eqx.nn.MultiheadAttention(4, 32, key=a)
-        self.mlp = eqx.nn.MLP(32, 32, 96, 2, activation=jax.nn.softplus, key=b)
+        self.attention = eqx.nn.MultiheadAttention(4, 96, key=a)
+        self.mlp = eqx.nn.MLP(96, 32, 96, 2, activation=jax.nn.softplus, key=b)
 
     def __call__(self, x):
         return jax.vmap(self.mlp)(x + self.attention(x, x, x))
@@ -441,8 +442,9 @@ class EquinoxAttention(eqx.Module):
 def haiku_net(body, *inputs):
     model = hk.without_apply_rng(hk.transform(body))
 
+    @jax.jit
     def draw(key):
-        return jax.jit(model.init)(key, *(jnp.zeros(x.shape) for x in inputs))
+        return model.init(key, *(jnp.zeros(x.shape) for x in inputs))
 
     return Net(model.apply, draw, inputs)
 
@@ -463,25 +465,37 @@ NETS: dict[str, Net] = {
     "mish and relu squared": perceptron(mish, lambda x: relu(x) ** 2),
     "bumps": perceptron(bumps, jax.nn.hard_swish),
     "gates": plain(gated, X, both=(96, 192), down=(96, 64)),
-    "residual": plain(residual, X, stem=(96, 64), a=(64, 64), b=(64, 64), c=(64, 64), head=(64, 32)),
+    "residual": plain(
+        residual, X, stem=(96, 64), a=(64, 64), b=(64, 64), c=(64, 64), head=(64, 32)
+    ),
     "twice": plain(twice, X, a=(96, 96), b=(96, 96)),
     "dense net": plain(dense_net, X, a=(96, 64), b=(64, 64), c=(128, 64), head=(192, 64)),
     "experts": plain(experts, X, router=(96, 8), up=(8, 96, 64), head=(64, 64)),
     "ragged experts": plain(ragged, X, up=(4, 96, 64), down=(4, 64, 32)),
-    "heads": plain(heads, TEXT, q=(32, 4, 16), o=(4, 16, 32)),
+    "heads": plain(heads, TEXT, q=(96, 4, 16), o=(4, 16, 32)),
     "causal attention": plain(
-        attention, TEXT, q=(32, 4, 8), k=(32, 4, 8), v=(32, 4, 8), o=(4, 8, 32)
+        attention, TEXT, q=(96, 4, 24), k=(96, 4, 24), v=(96, 4, 24), o=(4, 24, 32)
     ),
     "pooled attention": plain(
-        pooled_attention, floats(128, 12, 32), q=(32, 32), k=(32, 32), v=(32, 32), a=(32, 96), b=(96, 32)
+        pooled_attention,
+        floats(128, 10, 96),
+        q=(96, 32),
+        k=(96, 32),
+        v=(96, 32),
+        a=(32, 96),
+        b=(96, 32),
     ),
     "rotary attention": plain(
-        rotary, floats(24, 10, 32), q=(32, 4, 8), k=(32, 2, 8), v=(32, 2, 8), o=(32, 32)
+        rotary, TEXT, q=(96, 4, 24), k=(96, 2, 24), v=(96, 2, 24), o=(96, 32)
     ),
-    "embedding": plain(embedded, tokens(256, 12), table=(50, 64), position=(12, 64), a=(64, 96), b=(96, 64)),
+    "embedding": plain(
+        embedded, tokens(256, 12), table=(50, 64), position=(12, 64), a=(64, 96), b=(96, 64)
+    ),
     "one-hot": plain(one_hot, tokens(64, 6), table=(50, 64), b=(64, 64)),
     "scanned tanh": plain(stack, X, stem=(96, 64), layers=(5, 64, 64), head=(64, 32)),
-    "recurrent": plain(recurrent, floats(64, 5, 32), input=(32, 64), hidden=(64, 64), head=(64, 64)),
+    "recurrent": plain(
+        recurrent, floats(64, 5, 32), input=(32, 64), hidden=(64, 64), head=(64, 64)
+    ),
     "weight normalization": plain(standardized, X, gain=(96,), v=(96, 96), b=(96, 64)),
     "low rank": plain(low_rank, X, w=(96, 96), a=(96, 4), b=(4, 96), head=(96, 64)),
     "noise": plain(noisy, X, KEY, a=(96, 96), b=(96, 64)),
@@ -491,7 +505,7 @@ NETS: dict[str, Net] = {
     ),
     "norm and maximum": plain(normalized, X, a=(96, 64), b=(64, 96), c=(64, 96), head=(96, 64)),
     "linen conv": linen(pooled_conv, IMAGE),
-    "linen separable": linen(separable, floats(32, 12, 12, 8)),
+    "linen separable": linen(separable, floats(8, 12, 12, 48)),
     "linen strided": linen(strided, IMAGE),
     "linen upsampling": linen(upsampling, floats(8, 8, 8, 8)),
     "linen pre-norm": with_key(linen(pre_norm, TEXT)),
@@ -502,12 +516,12 @@ NETS: dict[str, Net] = {
     "linen group norm": linen(group_norms, IMAGE),
     "linen dropout": with_key(linen(dropped, X)),
     "linen LSTM": linen(long_short, floats(64, 5, 32)),
-    "linen GRU": linen(gated_recurrent, floats(128, 5, 32)),
+    "linen GRU": linen(gated_recurrent, floats(128, 3, 32)),
     "linen scan": linen(scanned_blocks, X),
     "nnx conv": nnx_net(NnxConv, IMAGE),
     "nnx gates": nnx_net(NnxGated, X),
     "equinox conv": equinox_net(EquinoxConv, floats(48, 8, 12, 12)),
     "equinox LSTM": equinox_net(EquinoxCells, floats(128, 5, 32)),
-    "equinox attention": equinox_net(EquinoxAttention, floats(32, 8, 32)),
+    "equinox attention": equinox_net(EquinoxAttention, floats(16, 8, 96)),
     "haiku": haiku_net(haiku_body, X),
 }
