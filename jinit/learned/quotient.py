@@ -47,11 +47,10 @@ def metainit(
     For architectures without a rule of their own, above all where there is no data yet: inputs and
     labels may be random. It takes third derivatives: a step costs about eight gradients, and more
     memory. Where data are at hand `jinit.gradinit` is cheaper, looks at the loss itself, and copes
-    with starts that are off by orders of magnitude, from which signed steps may not lead back.
-    For plain chains of layers
-    `jinit.orthogonal`, at the gain of the activation, or one pass of data-dependent scaling do as
-    well for nothing; norms cannot undo the collapse of inputs onto each other that depth brings to
-    Gaussian weights.
+    with starts that are off by orders of magnitude, from which signed steps may not lead back. For
+    plain chains of layers `jinit.orthogonal`, at the gain of the activation, or one pass of
+    data-dependent scaling do as well for nothing; norms cannot undo the collapse of inputs onto
+    each other that depth brings to Gaussian weights.
 
     Args:
         loss: `loss(params, batch)`, one number; compiled, so without effects. What is no parameter
