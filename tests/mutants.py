@@ -153,4 +153,15 @@ MUTANTS = [
     Mutant("learned/batches.py", "[a[:kept], b[kept:]]", "[b[:kept], a[kept:]]", ("learned/test_batches.py",)),
     Mutant("learned/weights.py", "if axis not in leaf.stack)", "if axis >= 0)", ("learned/test_models.py",)),
     Mutant("learned/looping.py", "scales = moved if number < steps else scales", "scales = moved", ("learned/test_loops.py",)),
+    # Frameworks.
+    Mutant("frameworks/tensorflow/contrib.py", "_WIDENED = 1.3", "_WIDENED = 1.0", ("frameworks/test_figures.py::test_formulas",)),
+    Mutant("frameworks/mxnet/elementwise.py", '/ (3 if law == "uniform" else 1)', "/ 3", ("frameworks/test_figures.py::test_formulas",)),
+    Mutant("frameworks/shapes.py", ".transpose(np.argsort(order(shape)))", ".transpose(order(shape))", ("frameworks/test_figures.py",)),
+    Mutant("frameworks/torch/scaled.py", "in_axis=-1, out_axis=-2).recipe", "in_axis=-2, out_axis=-1).recipe", ("frameworks/test_torch.py::test_sparse",)),
+    Mutant("frameworks/torch/scaled.py", '"fan_avg", "normal", rule', '"fan_avg", "truncated_normal", rule', ("frameworks/test_torch.py::test_laws",)),
+    Mutant("frameworks/torch/layers.py", 'mode="fan_out", groups=own', 'mode="fan_in", groups=own', ("frameworks/test_torch.py::test_layers",)),
+    Mutant("frameworks/keras/scaled.py", '"normal": "truncated_normal"', '"normal": "normal"', ("frameworks/test_keras.py::test_laws",)),
+    Mutant("frameworks/seeding.py", "        if is_key(key):\n            _refuse", "        if False:\n            _refuse", ("frameworks/test_seeds.py",)),
+    Mutant("frameworks/mxnet/structured.py", "Uniform(-1.0, 1.0), key", "Uniform(0.0, 1.0), key", ("frameworks/test_figures.py",)),
+    Mutant("model/adapting.py", 'not {"nonlinearity", "negative_slope"} <= init.options.keys()', '"nonlinearity" not in init.options', ("frameworks/test_values.py",)),
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """Two samples of one law: what a peer drew against what jinit draws.
 
-Each comparison makes three tests at 1e-7 each: the Kolmogorov-Smirnov distance, the difference of
-the means and the ratio of the standard deviations. This room makes fewer than 300 comparisons, so
-that a correct session fails once in ten thousand.
+Each comparison makes four tests at 1e-7 each: the Kolmogorov-Smirnov distance, the difference of
+the means, the ratio of the standard deviations, and the share of values in the tails, by which a
+truncated normal differs from one that is not. This room makes fewer than 250 comparisons, so that
+a correct session fails once in ten thousand.
 """
 
 import math
@@ -13,6 +14,9 @@ import numpy as np
 Z = 5.33
 # P(sqrt(n) D > KS) = 1e-7: 2 exp(-2 KS^2).
 KS = math.sqrt(-math.log(1e-7 / 2) / 2)
+# In standard deviations: a normal cut at 2 of its own, widened or not, has nothing beyond 2.274,
+# and a normal 2%.
+TAIL = 2.3
 # The largest E(w - mean)^4 / std^4 of the laws compared: a normal's.
 KURTOSIS = 3.0
 
@@ -32,6 +36,14 @@ def assert_twins(ours, theirs, *, kurtosis: float = KURTOSIS) -> None:
     assert abs(ours.mean() - theirs.mean()) < Z * std * math.sqrt(2 / n)
     # The relative error of a standard deviation from n values is sqrt((kurtosis - 1) / 4n).
     assert abs(ours.std() / std - 1) < Z * math.sqrt((kurtosis - 1) / (4 * n) * 2)
+    _assert_close_tails(ours - theirs.mean(), theirs - theirs.mean(), TAIL * std)
+
+
+def _assert_close_tails(ours: np.ndarray, theirs: np.ndarray, bound: float) -> None:
+    """Shares beyond `bound` are binomial; their difference has a variance of 2 p (1 - p) / n."""
+    shares = [float((np.abs(values) > bound).mean()) for values in (ours, theirs)]
+    p = sum(shares) / 2
+    assert abs(shares[0] - shares[1]) <= Z * math.sqrt(2 * p * (1 - p) / ours.size)
 
 
 def _assert_close_distributions(ours: np.ndarray, theirs: np.ndarray) -> None:
