@@ -1,7 +1,7 @@
 """Values on their devices: read, cast once, and put where they belong.
 
 May import: the standard library, jax, numpy, of `jinit.model` leaf, and of `jinit.pretrained`
-chains, recipes, sources.
+binary, operations, recipes, sources.
 """
 
 from typing import Any
@@ -12,8 +12,9 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jinit.model.leaf import Leaf
+from jinit.pretrained.binary import aligned_empty
 from jinit.pretrained.operations import Array, Window
-from jinit.pretrained.recipes import Recipe, read, windowed
+from jinit.pretrained.recipes import Joined, Recipe, read, windowed
 from jinit.pretrained.sources import Source
 
 __all__ = ["cast", "check_placed", "place", "read_onto"]
@@ -21,62 +22,45 @@ __all__ = ["cast", "check_placed", "place", "read_onto"]
 
 def read_onto(recipe: Recipe, source: Source, leaf: Leaf) -> jax.Array:
     """A leaf read from its tensors; with a sharding each device reads its window, once for all."""
+    fresh = source.fresh or isinstance(recipe, Joined)
     sharding = _sharding(leaf)
     if sharding is None:
-        return place(read(recipe, source), leaf)
+        return place(read(recipe, source), leaf, fresh=fresh)
     windows = {
         _window(index, leaf)
         for index in sharding.addressable_devices_indices_map(leaf.shape).values()
     }
     if not all(windowed(recipe, source, _slices(window)) for window in windows):
-        return place(read(recipe, source), leaf)
+        return place(read(recipe, source), leaf, fresh=fresh)
     parts: dict[Any, Array] = {}
 
     def part(index: Any) -> Array:
         window = _window(index, leaf)
         if window not in parts:
-            parts[window] = _owned(read(recipe, source, _slices(window)), leaf)
+            parts[window] = cast(read(recipe, source, _slices(window)), leaf, fresh=fresh)
         return parts[window]
 
     return _ready(jax.make_array_from_callback(leaf.shape, sharding, part))
 
 
-def place(value: Any, leaf: Leaf) -> jax.Array:
-    """A whole value, cast and put where the leaf belongs; the source's memory is let go.
+def place(value: Any, leaf: Leaf, *, fresh: bool = False) -> jax.Array:
+    """A whole value, cast and put where the leaf belongs.
+
+    Args:
+        value: the value.
+        leaf: what it is for.
+        fresh: whether it is memory that nobody else has.
 
     Raises:
-        ValueError: it has another shape than the leaf.
+        ValueError: it has another shape than the leaf, or does not fit its dtype.
     """
     if np.shape(value) != leaf.shape:
         raise ValueError(f"{leaf} was given values of shape {list(np.shape(value))}")
+    whole = cast(value, leaf, fresh=fresh)
     sharding = _sharding(leaf)
     if sharding is None:
-        return _put(cast(value, leaf))
-    whole = _owned(value, leaf)
+        return _ready(jax.device_put(whole))
     return _ready(jax.make_array_from_callback(leaf.shape, sharding, lambda at: whole[at]))
-
-
-def _put(value: Array) -> jax.Array:
-    """A value on the default device, in memory of its own.
-
-    On the host, aligned memory is taken over as it is by some versions of JAX, whatever they are
-    asked; a file mapped into memory, or an array of the user's, must not be.
-    """
-    made = _ready(jax.device_put(value, may_alias=False))
-    (device,) = made.devices()
-    shares = device.platform == "cpu" and made.unsafe_buffer_pointer() == _address(value)
-    return _ready(jax.device_put(np.array(value))) if shares else made
-
-
-def _address(array: Array) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
-
-
-def _owned(value: Any, leaf: Leaf) -> Array:
-    """A value in the leaf's dtype, in memory of its own: devices on the host may go on using it."""
-    made = cast(value, leaf)
-    return np.array(made) if np.may_share_memory(made, value) else made
 
 
 def _ready(array: jax.Array) -> jax.Array:
@@ -85,17 +69,21 @@ def _ready(array: jax.Array) -> jax.Array:
     return array
 
 
-def cast(value: Any, leaf: Leaf) -> Array:
-    """A value in the leaf's dtype, rounded once.
+def cast(value: Any, leaf: Leaf, *, fresh: bool = False) -> Array:
+    """A value in the leaf's dtype, rounded once, in memory that JAX can take over as it is.
+
+    On the host JAX uses aligned memory in place; an array of the user's, or a file mapped into
+    memory, is therefore copied.
 
     Raises:
         ValueError: a finite value is beyond the dtype's range.
     """
     array = np.asarray(value)
-    if array.dtype == leaf.dtype:
+    if fresh and array.dtype == leaf.dtype and array.flags.c_contiguous:
         return array
+    made = aligned_empty(array.shape, leaf.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        made = array.astype(leaf.dtype)
+        np.copyto(made, array, casting="unsafe")
     if _narrows(array.dtype, leaf.dtype):
         lost = np.isfinite(array) & ~np.isfinite(made)
         if lost.any():

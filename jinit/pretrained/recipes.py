@@ -1,6 +1,7 @@
 """Recipes: what a leaf is made of, tensors each on their way, side by side or on top of another.
 
-May import: the standard library, numpy, and of `jinit.pretrained` chains, operations, sources.
+May import: the standard library, numpy, and of `jinit.pretrained` binary, chains,
+operations, sources.
 
 Recipes read both ways: `read` makes a leaf of tensors, `write` makes the tensors of a leaf.
 """
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from jinit.pretrained.binary import aligned_empty
 from jinit.pretrained.chains import (
     apply,
     narrow_through,
@@ -145,7 +147,9 @@ def read(recipe: Recipe, source: Source, window: Window | None = None) -> Array:
         return _read_tensor(recipe, source, window)
     shape = shape_of(recipe, source)
     window = window or tuple(slice(0, extent) for extent in shape)
-    made = np.zeros(size_of(window), dtype_of(recipe, source))
+    made = aligned_empty(size_of(window), dtype_of(recipe, source))
+    if recipe.how_joined == "sum":
+        made[...] = 0
     for part, inner, place in _places(recipe, source, window):
         values = read(part, source, inner)
         if recipe.how_joined == "sum":

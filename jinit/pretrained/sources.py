@@ -61,8 +61,11 @@ class Source(Mapping[str, TensorSpec]):
     Attributes:
         description: what it is, for messages: the file's name and format.
         metadata: texts by name that the file has beside its tensors.
+        fresh: whether arrays that are read are memory of their own, which JAX may take over as it
+            is; others belong to the user, or are a file mapped into memory, and may change.
     """
 
+    fresh: bool = False
     metadata: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, specs: Mapping[str, TensorSpec], description: str) -> None:
@@ -77,7 +80,7 @@ class Source(Mapping[str, TensorSpec]):
             index: a slice for each axis, or for the leading ones, with steps of 1; None for all.
 
         Returns:
-            The values, shape and dtype as the spec has them, read-only: JAX may use them in place.
+            The values, shape and dtype as the spec has them, read-only.
 
         Raises:
             KeyError: there is no such tensor.

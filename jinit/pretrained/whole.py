@@ -17,6 +17,7 @@ class WholeReads(Source):
     Between two windows of a tensor that tensor is held, and no other.
     """
 
+    fresh = True
     _held: tuple[str, Array] | None = None
 
     def _read(self, name: str, window: Window | None) -> Array:

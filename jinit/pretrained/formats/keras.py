@@ -30,6 +30,8 @@ _DEEPEST = 64
 class KerasSource(Source):
     """One HDF5 file; datasets that hold no numbers are left out."""
 
+    fresh = True
+
     def __init__(self, path: str) -> None:
         import h5py  # type: ignore[import-untyped]
 

@@ -54,6 +54,8 @@ class NpyHeader(NamedTuple):
 class NpySource(Source):
     """One `.npy` file: a tensor, called as the file is."""
 
+    fresh = True
+
     def __init__(self, path: str) -> None:
         self._file = BinaryFile(path)
         self._name = Path(path).stem

@@ -59,6 +59,8 @@ class _Entry(NamedTuple):
 class SafetensorsSource(Source):
     """One safetensors file."""
 
+    fresh = True
+
     def __init__(self, path: str) -> None:
         self._file = BinaryFile(path)
         try:

@@ -40,6 +40,7 @@ class ShardedSource(Source):
         self._home = names
         ordered = [name for shard in shards.values() for name in shard]
         description = f"{Path(path).name} ({len(shards)} files)"
+        self.fresh = all(shard.fresh for shard in shards.values())
         super().__init__({name: shards[names[name]][name] for name in ordered}, description)
 
     def _read(self, name: str, window: Window | None) -> Array:
