@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import math
 import re
 import subprocess
@@ -42,7 +43,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"jinit {jinit.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["", "demo", "schemes", "gain", "fans"])
+@pytest.mark.parametrize("command", ["", "demo", "compare", "schemes", "gain", "fans"])
 def test_help_has_examples_that_parse(command, capsys):
     with pytest.raises(SystemExit) as exit_:
         main([*command.split(), "--help"])
@@ -141,6 +142,30 @@ def test_demo_prints_and_draws(capsys, tmp_path):
     assert out.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
+# --- The comparison -------------------------------------------------------------------------
+
+SMALL = "compare --depth 4 --width 16 --batch 8 --schemes xavier,zeros,xavier --out"
+
+
+def test_compare_prints_and_draws(capsys, tmp_path):
+    out = tmp_path / "small.png"
+    text = printed(capsys, *SMALL.split(), str(out))
+    assert re.search(r"^xavier +0\.\d+ → 0\.\d+ ", text, re.MULTILINE)
+    assert re.search(r"^zeros +0 → 0 .* ✗ zero$", text, re.MULTILINE)
+    assert len(re.findall(r"^xavier", text, re.MULTILINE)) == 1
+    assert f"Figure written to {out}" in text.replace("\n", "")
+    assert out.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_compare_prints_json(capsys, tmp_path):
+    text = printed(capsys, *SMALL.split(), str(tmp_path / "small.png"), "--json")
+    told = json.loads(text)
+    assert list(told) == ["xavier", "zeros"]
+    linear = [row for row in told["xavier"]["rows"] if row["kind"] == "linear"]
+    assert [row["name"] for row in linear] == ["first", "hidden[0]", "hidden[1]", "last"]
+    assert told["zeros"]["ok"] is False
+
+
 # --- Errors ---------------------------------------------------------------------------------
 
 
@@ -158,6 +183,11 @@ def test_demo_prints_and_draws(capsys, tmp_path):
         ("demo --depth 1 --schemes dirac", "scheme 'dirac' does not fit this network: `shape`"),
         ("demo --out nowhere/a.png", "argument --out: 'nowhere' is not a directory; create it"),
         ("demo --out picture.gif", "argument --out: 'picture.gif' must end in .png"),
+        ("compare --depth 2", r"`depth` \(=2\) must be at least 3 \(see jinit compare"),
+        ("compare --batch 1", r"`batch` \(=1\) must be at least 2"),
+        ("compare --activation rleu", r"`activation` \(='rleu'\).*did you mean 'relu'"),
+        ("compare --schemes ,", "`schemes` names none; give one or several"),
+        ("compare --width 7 --schemes looks_linear", "scheme 'looks_linear' does not fit this"),
         ("schemes he_norml", "no scheme is called 'he_norml'; did you mean 'he_normal'"),
         ("gain rleu", r"`nonlinearity` \(='rleu'\).*did you mean 'relu'"),
         ("gain relu 0.1", r"`param` \(=0.1\) has no meaning for 'relu'"),

@@ -35,7 +35,8 @@ def nonfinite(rows: Sequence[Row], leaves: Sequence[Leaf]) -> Iterator[Verdict]:
 
 def silent(rows: Sequence[Row], leaves: Sequence[Leaf]) -> Iterator[Verdict]:
     """Signals and gradients that are exactly 0, from some operation on."""
-    zeros = tuple(leaf.name for leaf in leaves if leaf.weight_peak == 0)
+    kernels = {row.path for row in rows if row.kind == "linear"}
+    zeros = tuple(leaf.name for leaf in leaves if leaf.weight_peak == 0 and leaf.path in kernels)
     forward = _from_there_on([row for row in rows if row.kind != "input"], _is_silent)
     if forward is not None:
         text = f"the signal is 0 from {forward.name} ({forward.operation}) on"

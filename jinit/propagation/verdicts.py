@@ -35,12 +35,9 @@ def judge(
     forward = fit_trend(forward_points(line), noun)
     backward = fit_trend(backward_points(line), noun)
     found += [*_scale(forward, "signal"), *_scale(backward, "gradient")]
-    found += [
-        *_gone(rows, "dead"),
-        *_gone(rows, "saturated"),
-        *_collapse(rows, line, forward),
-        *_mean(line),
-    ]
+    if not any(verdict.kind == "zero" for verdict in found):
+        found += [*_gone(rows, "dead"), *_gone(rows, "saturated")]
+    found += [*_collapse(rows, line, forward), *_mean(line)]
     if not any(verdict.kind.endswith("gradient") for verdict in found):
         found += _uneven(rows, leaves)
     if spectrum is not None:

@@ -21,7 +21,8 @@ from jinit.display.numbers import short
 __all__ = ["comparison_figure", "report_figure"]
 
 _LOWEST, _HIGHEST = 1e-12, 1e12  # what a logarithmic panel shows at most
-_STYLES = ("-", "--", "-.", ":")
+# Where curves lie on each other, dashes let those beneath show.
+_STYLES = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)), (0, (1, 1.2)))
 _HISTOGRAMS = 4  # layers of which there is one
 _BINS = 29
 
@@ -50,11 +51,13 @@ def comparison_figure(reports: Mapping[str, Any]) -> Figure:
     ]
     spectra = {n: r.spectrum for n, r in reports.items() if r.spectrum is not None}
     count = len(panels) + bool(spectra)
-    figure = Figure(figsize=(4.3 * count, 4.6), dpi=130, layout="constrained")
-    axes = figure.subplots(1, count)
+    rows, columns = (2, 2) if count == 4 else (1, count)
+    size = (4.6 * columns, 4.0 * rows + 0.5)
+    figure = Figure(figsize=size, dpi=130, layout="constrained")
+    axes = figure.subplots(rows, columns).ravel()
     for place, (title, axis, value) in zip(axes, panels, strict=False):
         curves = {name: _curve(report.trunk(), value) for name, report in reports.items()}
-        _draw(place, curves, logarithmic=place is not axes[2])
+        _draw(place, curves, logarithmic=place is not axes[2], styles=_STYLES)
         place.set_title(title, loc="left", fontweight="bold")
         place.set_xlabel(_depth_label(reports.values(), axis))
         _tidy(place)
@@ -161,12 +164,13 @@ def _cumulative(axes: Axes, spectra: Mapping[str, Any]) -> None:
     tops = [found.largest for found in spectra.values() if found.largest > 0]
     for number, (name, found) in enumerate(spectra.items()):
         values, weights = found.values[::-1], found.weights[::-1]
-        colour, style = _look(number)
-        axes.step(values, np.cumsum(weights), style, where="post", color=colour, label=name, lw=2)
+        colour, style = _look(number, _STYLES)
+        shares = np.cumsum(weights)
+        axes.step(values, shares, where="post", color=colour, linestyle=style, label=name, lw=2)
     axes.set_xscale("log")
     if tops:
-        low = min(found.quantile(0.1) for found in spectra.values())
-        axes.set_xlim(max(low, 1e-5 * max(tops)) / 2, 2 * max(tops))
+        lows = [q for q in (found.quantile(0.1) for found in spectra.values()) if q > 0]
+        axes.set_xlim(max(min(lows, default=0), 1e-6 * max(tops)) / 2, 2 * max(tops))
     axes.set_ylim(0, 1.02)
     axes.set_title("Singular values of the Jacobian", loc="left", fontweight="bold")
     axes.set_xlabel("singular value")
@@ -186,17 +190,22 @@ def _norm(row: Any) -> float | None:
     return None if row.backward is None else row.backward.norm
 
 
-def _look(number: int) -> tuple[str, str]:
-    colours = len(COLOURS)
-    return COLOURS[number % colours], _STYLES[number // colours % len(_STYLES)]
+def _look(number: int, styles: Sequence[Any]) -> tuple[str, Any]:
+    return COLOURS[number % len(COLOURS)], styles[number % len(styles)]
 
 
-def _draw(axes: Axes, curves: Mapping[str, tuple[Any, Any]], logarithmic: bool) -> None:
+def _draw(
+    axes: Axes,
+    curves: Mapping[str, tuple[Any, Any]],
+    logarithmic: bool,
+    styles: Sequence[Any] = ("-",),
+) -> None:
     for number, (name, (x, y)) in enumerate(curves.items()):
-        colour, style = _look(number)
+        colour, style = _look(number, styles)
         shown = np.where((y >= _LOWEST) & (y <= _HIGHEST), y, np.nan) if logarithmic else y
         marker = "o" if len(x) < 12 else None
-        axes.plot(x, shown, style, color=colour, linewidth=2, marker=marker, ms=4, label=name)
+        look = {"color": colour, "linestyle": style, "linewidth": 2, "marker": marker}
+        axes.plot(x, shown, **look, markersize=4, label=name)
     if logarithmic:
         _scale_logarithmic(axes)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
