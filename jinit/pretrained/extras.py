@@ -10,7 +10,7 @@ __all__ = ["MissingPackageError", "require"]
 # Packages by what is imported, where the two differ.
 _PACKAGES = {"orbax": "orbax-checkpoint"}
 _EXTRA = "jinit[pretrained]"
-_IN_EXTRA = {"h5py", "orbax"}
+_IN_EXTRA = {"h5py", "orbax", "tensorstore"}
 
 
 class MissingPackageError(ModuleNotFoundError):

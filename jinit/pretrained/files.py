@@ -30,7 +30,7 @@ _READERS = {
     "msgpack": _Reader("msgpack", "MsgpackSource"),
     "hdf5": _Reader("keras", "KerasSource", "h5py"),
     "torch": _Reader("torch", "TorchSource", "torch"),
-    "orbax": _Reader("orbax", "OrbaxSource", "orbax.checkpoint"),
+    "orbax": _Reader("orbax", "OrbaxSource", "tensorstore"),
 }
 FORMATS = tuple(_READERS)
 _INDEX = "index"  # of a checkpoint in several files

@@ -1,6 +1,5 @@
 """Checkpoints that are damaged, or made to harm who reads them: one clear error, little work."""
 
-import gc
 import io
 import json
 import os
@@ -479,22 +478,67 @@ def test_torch_cut_off_and_nested(tmp_path):
 # --- Orbax ----------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_orbax_damaged(tmp_path):
-    """Orbax leaves reads behind that fail once their event loop is closed; they are waited for."""
-    write_orbax(tmp_path / "m", {"x": FLOATS, "y": FLOATS})
-    (tmp_path / "m" / "_METADATA").write_text("{")
-    refused(tmp_path / "m", "cannot be read by Orbax")
-    write_orbax(tmp_path / "n", {"x": np.random.default_rng(0).random(4096), "y": FLOATS})
-    files = sorted((tmp_path / "n").rglob("d/*"), key=lambda file: file.stat().st_size)
-    content = files[-1].read_bytes()
-    files[-1].write_bytes(bytes(len(content)))  # the values of "x"
-    refused(tmp_path / "n", "tensor 'x' cannot be read by Orbax")
+def rewritten(path, change):
+    """A checkpoint with another list of arrays."""
+    listed = json.loads((path / "_METADATA").read_text())
+    change(listed)
+    (path / "_METADATA").write_text(json.dumps(listed))
+
+
+def without_keys(listed):
+    del next(iter(listed["tree_metadata"].values()))["key_metadata"]
+
+
+def renamed_to(*keys):
+    def change(listed):
+        listed["use_ocdbt"] = False
+        value = next(iter(listed["tree_metadata"].values()))
+        value["key_metadata"] = [{"key": key, "key_type": 2} for key in keys]
+
+    return change
+
+
+def with_a_slash(listed):
+    value = {"key_metadata": [{"key": "a/x"}], "value_metadata": {"value_type": "np.ndarray"}}
+    value["value_metadata"]["skip_deserialize"] = False
+    listed["tree_metadata"]["again"] = value
+
+
+ORBAX = {
+    without_keys: "has an entry in its _METADATA that is damaged",
+    with_a_slash: "tensor 'a/x' is there twice, once by a key with a slash",
+    renamed_to("gone"): "tensor 'gone' is damaged, or not there",
+    renamed_to("/etc"): "tensor '/etc' leads out of the checkpoint by its name",
+    renamed_to("..", "x"): r"tensor '\.\./x' leads out of the checkpoint by its name",
+    dict.clear: "has no tree_metadata in its _METADATA; it is damaged",
+}
+
+
+@pytest.mark.parametrize("change", ORBAX)
+def test_orbax_with_another_list(change, tmp_path):
+    write_orbax(tmp_path / "m", {"a": {"x": FLOATS}})
+    rewritten(tmp_path / "m", change)
+    refused(tmp_path / "m", ORBAX[change])
+
+
+def test_orbax_without_its_files(tmp_path):
+    write_orbax(tmp_path / "m", {"x": np.random.default_rng(0).random(4096), "y": FLOATS})
+    files = sorted((tmp_path / "m").rglob("d/*"), key=lambda file: file.stat().st_size)
+    files[-1].write_bytes(bytes(files[-1].stat().st_size))  # the values of "x"
+    refused(tmp_path / "m", "tensor 'x' is damaged, or not there: .*Error reading")
     for file in files:
         file.unlink()
-    refused(tmp_path / "n", "read by Orbax: its list of arrays, or one of them, is damaged")
-    time.sleep(0.5)
-    gc.collect()
+    refused(tmp_path / "m", "tensor 'x' is damaged, or not there")
+    (tmp_path / "m" / "_METADATA").write_text("{")
+    refused(tmp_path / "m", "has a list of arrays that is no JSON")
+
+
+def test_orbax_arrays_that_lack_a_part_are_not_zeros(tmp_path):
+    write_orbax(tmp_path / "m", {"x": FLOATS}, use_ocdbt=False)
+    with open_source(tmp_path / "m") as source:
+        assert np.array_equal(source.read("x"), FLOATS)
+    (tmp_path / "m" / "x" / "0").unlink()
+    refused(tmp_path / "m", "tensor 'x' is damaged, or not there: .*missing")
 
 
 # --- What is no checkpoint ------------------------------------------------------------------

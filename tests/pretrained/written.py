@@ -87,12 +87,12 @@ def write_legacy_torch(path: Path, content: dict[str, np.ndarray]) -> None:
     write_torch(path, content, zipped=False)
 
 
-def write_orbax(path: Path, content: dict[str, np.ndarray]) -> None:
+def write_orbax(path: Path, content: dict[str, np.ndarray], *, use_ocdbt: bool = True) -> None:
     import orbax.checkpoint as ocp
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as writer:
+        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=use_ocdbt)) as writer:
             writer.save(path, args=ocp.args.PyTreeSave(content))
 
 

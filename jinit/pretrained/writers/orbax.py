@@ -1,17 +1,17 @@
 """Writing Orbax checkpoints: one tree, nested by the slashes in names.
 
-May import: the standard library, jax, of `jinit.pretrained` errors, sources and formats.orbax, and
-writer; orbax within functions.
+May import: the standard library, jax, of `jinit.pretrained` errors, sources, and writer; orbax
+within functions.
 
 Orbax takes the whole tree at once, so that all of it is in memory.
 """
 
+import warnings
 from pathlib import Path
 
 import jax
 
 from jinit.pretrained.errors import CheckpointError
-from jinit.pretrained.formats.orbax import orbax_errors
 from jinit.pretrained.sources import Source
 from jinit.pretrained.writers.writer import Progress, nested
 
@@ -30,9 +30,10 @@ def write_orbax(source: Source, directory: Path, done: Progress) -> None:
         return values
 
     tree = jax.tree.map(read, nested(source, source.description))
-    handler = ocp.PyTreeCheckpointHandler()
-    with orbax_errors(directory.name, verb="written"), ocp.Checkpointer(handler) as writer:
-        writer.save(directory.absolute(), args=ocp.args.PyTreeSave(tree))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # remarks on shardings, of which there are none
+        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as writer:
+            writer.save(directory.absolute(), args=ocp.args.PyTreeSave(tree))
 
 
 def _check(source: Source) -> None:
