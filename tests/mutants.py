@@ -164,4 +164,17 @@ MUTANTS = [
     Mutant("frameworks/seeding.py", "        if is_key(key):\n            _refuse", "        if False:\n            _refuse", ("frameworks/test_seeds.py",)),
     Mutant("frameworks/mxnet/structured.py", "Uniform(-1.0, 1.0), key", "Uniform(0.0, 1.0), key", ("frameworks/test_figures.py",)),
     Mutant("model/adapting.py", 'not {"nonlinearity", "negative_slope"} <= init.options.keys()', '"nonlinearity" not in init.options', ("frameworks/test_values.py",)),
+    # Weights that exist.
+    Mutant("pretrained/operations.py", "slice(extent - cut.stop, extent - cut.start)", "slice(cut.start, cut.stop)", ("pretrained/test_operations.py",)),
+    Mutant("pretrained/regrouping.py", "start = start * extent + cut.start", "start = start + cut.start", ("pretrained/test_operations.py",)),
+    Mutant("pretrained/torch_layers.py", "(*operations, Flip(taps))", "operations", ("pretrained/test_torch_layers.py",)),
+    Mutant("pretrained/torch_layers.py", "groups = [axes.in_axis, axes.out_axis] if stored", "groups = [axes.in_axis, axes.out_axis] if True", ("pretrained/test_torch_layers.py",)),
+    Mutant("pretrained/torch_recurrent.py", '_GATES = {4: "ifgo"', '_GATES = {4: "figo"', ("pretrained/test_torch_layers.py",)),
+    Mutant("pretrained/resolving.py", '    return replace(missing, problem=f"{one.leaf} has no tensor', '    return replace(missing, outcome="drawn", problem=f"{one.leaf} has no tensor', ("pretrained/test_load.py",)),
+    Mutant("pretrained/loading.py", "rows = {} if plan is None else", "rows = {} if True else", ("pretrained/test_load.py",)),
+    Mutant("pretrained/placing.py", "if fresh and array.dtype == leaf.dtype", "if array.dtype == leaf.dtype", ("pretrained/test_sharded_load.py",)),
+    Mutant("pretrained/adapters/rows.py", "np.sqrt(self.scale / len(old))", "np.sqrt(self.scale)", ("pretrained/test_adapters.py",)),
+    Mutant("pretrained/adapters/kernel_size.py", "* (old / new)", "* 1.0", ("pretrained/test_adapters.py",)),
+    Mutant("pretrained/adapters/widening.py", "return value.astype(np.float64) / copies.reshape(lengths)", "return value", ("pretrained/test_adapters.py",)),
+    Mutant("pretrained/adapters/factors.py", "return Factors(exact - self.scale * product, a, b)", "return Factors(exact - product, a, b)", ("pretrained/test_factors.py",)),
 ]  # fmt: skip

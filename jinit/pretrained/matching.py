@@ -26,7 +26,7 @@ class Matched:
         adapters: by the leaf's path, what the matching itself asks to be done with that.
         ignored: names of tensors that are left aside on purpose.
         problems: what is wrong with the matching, each a line.
-        hints: by the leaf's path, what may help where it is missing or does not fit.
+        hints: by the leaf's path, what may help where its tensor does not fit.
     """
 
     recipes: dict[str, Recipe] = field(default_factory=dict)

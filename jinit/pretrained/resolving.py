@@ -123,7 +123,7 @@ def _owners(model: Model, matched: Matched) -> dict[str, str]:
 def _decide(one: Wanted, matched: Matched, source: Source, policies: Policies) -> Decision:
     recipe = matched.recipes.get(one.path)
     if recipe is None:
-        return _absent(one, policies.on_missing.of(one.leaf), matched.hints.get(one.path), source)
+        return _absent(one, policies.on_missing.of(one.leaf), source)
     try:
         made = TensorSpec(shape_of(recipe, source), dtype_of(recipe, source))
     except ValueError as error:
@@ -135,10 +135,10 @@ def _decide(one: Wanted, matched: Matched, source: Source, policies: Policies) -
         return _adapted(one, recipe, made, forced, None)
     if made.shape == one.leaf.shape:
         return Decision(one, "loaded", recipe, made)
-    return _unfit(one, policies, recipe, made, "")
+    return _unfit(one, policies, recipe, made, "", matched.hints.get(one.path, ""))
 
 
-def _absent(one: Wanted, choice: Choice | None, hint: str | None, source: Source) -> Decision:
+def _absent(one: Wanted, choice: Choice | None, source: Source) -> Decision:
     """A leaf without a tensor."""
     missing = Decision(one, "missing", reason="missing")
     if isinstance(choice, LowRank):  # decided with its kernel
@@ -147,7 +147,7 @@ def _absent(one: Wanted, choice: Choice | None, hint: str | None, source: Source
         return replace(missing, outcome="drawn")
     if choice in ("draw", "keep"):
         return _kept(missing)
-    return replace(missing, problem=f"{one.leaf} has no tensor{hint or nearest(one.path, source)}")
+    return replace(missing, problem=f"{one.leaf} has no tensor{nearest(one.path, source)}")
 
 
 def _kept(decision: Decision) -> Decision:
@@ -163,7 +163,12 @@ def _kept(decision: Decision) -> Decision:
 
 
 def _unfit(
-    one: Wanted, policies: Policies, recipe: Recipe, made: TensorSpec | None, why: str
+    one: Wanted,
+    policies: Policies,
+    recipe: Recipe,
+    made: TensorSpec | None,
+    why: str,
+    hint: str = "",
 ) -> Decision:
     """A leaf whose tensor does not fit."""
     choice = policies.on_mismatch.of(one.leaf)
@@ -176,7 +181,8 @@ def _unfit(
         return _adapted(one, recipe, made, choice, "mismatched")
     shown = f"{recipe} makes {made}" if made is not None else str(recipe)
     how = f" by {recipe.how}" if recipe.how and made is not None else ""
-    return replace(unfit, problem=f"{one.leaf}, and {shown}{how}{': ' + why if why else ''}")
+    told = "".join(f"{sign} {text}" for sign, text in ((":", why), (";", hint)) if text)
+    return replace(unfit, problem=f"{one.leaf}, and {shown}{how}{told}")
 
 
 def _adapted(

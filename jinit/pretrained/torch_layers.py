@@ -124,6 +124,8 @@ def weight_operations(layer: Layer, shape: Shape, stored: bool) -> tuple[Operati
         )
     if len(shape) == 2:
         return _matrix(layer.shape, layer.axes, stored)
+    if (len(layer.axes.in_axis), len(layer.axes.out_axis)) != (1, 1):
+        return ()  # heads, of which no convolution has any; shapes will tell
     if layer.role == "conv_transpose":
         return _transposed(layer, shape)
     (inputs,), (outputs,) = layer.axes.in_axis, layer.axes.out_axis

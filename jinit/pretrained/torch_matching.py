@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from jinit.axes import Axes
 from jinit.pretrained.leaves import Wanted
 from jinit.pretrained.matching import Matched
-from jinit.pretrained.recipes import Joined, Recipe, Tensor
+from jinit.pretrained.recipes import Joined, Recipe, Tensor, tensors_of
 from jinit.pretrained.sources import TensorSpec
 from jinit.pretrained.templates import compile_pattern
 from jinit.pretrained.torch_layers import Layer, attention, plain
@@ -143,6 +143,7 @@ class TorchMatching:
                 by_leaf.setdefault(leaf, []).append(_Placed(numbers, place, recipe))
         by_path = {layer.wanted.path: layer for layer in layers}
         for leaf, parts in by_leaf.items():
+            found.hints |= _stored_hint(by_path[leaf], parts[0].recipe, specs)
             try:
                 found.recipes[leaf] = _joined(by_path[leaf], sorted(parts, key=_Placed.order))
             except ValueError as error:
@@ -177,6 +178,16 @@ class _Placed(NamedTuple):
     def order(self) -> tuple[tuple[int, ...], int]:
         """What parts are sorted by."""
         return self.numbers, self.place
+
+
+def _stored_hint(layer: Layer, recipe: Recipe, specs: Mapping[str, TensorSpec]) -> dict[str, str]:
+    """What may help where a matrix would fit as it is, and not transposed."""
+    shapes = [specs[tensor.name].shape for tensor in tensors_of(recipe) if tensor.operations]
+    if shapes != [layer.shape] or len(layer.shape) != 2:
+        return {}
+    return {
+        layer.wanted.path: "it fits as it is: if it is kept so, name its module in `untransposed`"
+    }
 
 
 def _joined(layer: Layer, parts: Sequence[_Placed]) -> Recipe:

@@ -276,3 +276,26 @@ def test_names_that_may_be_several():
     tensors = {"h.0.weight": np.zeros((3, 4), np.float32)}
     with pytest.raises(LoadError, match=r"'h\.0' may be any of 'h/0', 'h_0'; say which in `pairs`"):
         jinit.load({"h_0": leaf, "h": {"0": leaf}}, tensors, match=torch_to_flax())
+
+
+def test_a_matrix_that_is_kept_the_other_way():
+    """Where it is not square the shape tells, and the message what to say."""
+    model = {"fc": {"kernel": jax.ShapeDtypeStruct((4, 6), jnp.float32)}}
+    tensors = {"fc.weight": np.ones((4, 6), np.float32)}
+    message = (
+        r"fc/kernel float32\[4,6\], and fc.weight makes float32\[6,4\] by transpose\(1, 0\); it "
+        "fits as it is: if it is kept so, name its module in `untransposed`"
+    )
+    with pytest.raises(LoadError, match=message):
+        jinit.load(model, tensors, match=torch_to_flax())
+    _, report = jinit.load(model, tensors, match=torch_to_flax(untransposed=["fc"]))
+    assert report["fc/kernel"].how == ""
+
+
+def test_batch_axes_are_no_matrix():
+    """Experts in one kernel: what no matrix of torch is."""
+    model = {"fc": {"kernel": jax.ShapeDtypeStruct((2, 4, 6), jnp.float32)}}
+    layouts = {"fc/kernel": "ebd,edf->ebf"}
+    tensors = {"fc.weight": np.ones((6, 4), np.float32)}
+    with pytest.raises(LoadError, match=r"fc/kernel float32\[2,4,6\]"):
+        jinit.load(model, tensors, match=torch_to_flax(), layouts=layouts)
