@@ -59,7 +59,10 @@ def _shape_of(leaf: Any) -> jax.ShapeDtypeStruct:
     """The shape of an array, with the sharding that its mesh's axes give."""
     if isinstance(leaf, jax.ShapeDtypeStruct):
         return leaf
-    return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype)  # type: ignore[no-untyped-call]
+    dtype = leaf.dtype
+    if not jnp.issubdtype(dtype, jax.dtypes.extended):
+        dtype = jax.dtypes.canonicalize_dtype(dtype)
+    return jax.ShapeDtypeStruct(np.shape(leaf), dtype)  # type: ignore[no-untyped-call]
 
 
 def _open_leaves(

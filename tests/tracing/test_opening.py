@@ -4,6 +4,7 @@ import equinox as eqx
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 from tracing.flax_models import NnxNet, NnxTransformer, Perceptron
@@ -140,3 +141,9 @@ def test_one_array_in_two_places_is_one_parameter():
     usage = trace(lambda p, x: x @ p["a"] @ p["b"].T, {"a": w, "b": w}, X)
     assert usage["a"].tied
     assert [use.in_axes for use in usage["b"].uses] == [(0,), (1,)]
+
+
+def test_numpy_s_own_dtypes_are_read_as_jax_s():
+    table = np.zeros((8, 8))
+    usage = trace(lambda p, tokens: p["table"][tokens], {"table": table}, np.arange(4))
+    assert usage["table"].role == "embedding"
