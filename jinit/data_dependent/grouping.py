@@ -142,7 +142,7 @@ def _not_proportional(site: Site) -> str:
     if not operations:
         return f"its {site.operation} does not depend on its scale"
     through = ", ".join(operations)
-    return f"its {site.operation} is not proportional to it, as it goes through {through} before"
+    return f"its {site.operation} is not proportional to it, as it also goes through {through}"
 
 
 # --- features of an outcome -------------------------------------------------------------------

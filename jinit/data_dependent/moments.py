@@ -11,7 +11,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+from jax.sharding import NamedSharding, PartitionSpec
 
 from jinit.axes import Shape
 from jinit.tracing.pieces import Piece, Pieces
@@ -31,6 +33,15 @@ def wide(y: Any) -> Any:
     )
 
 
+def replicated(x: Any) -> Any:
+    """The array whole on every device, where its type says how it is divided."""
+    sharding = jax.typeof(x).sharding
+    if not any(sharding.spec):
+        return x
+    whole = NamedSharding(sharding.mesh, PartitionSpec())  # type: ignore[no-untyped-call]
+    return jax.reshard(x, whole)  # type: ignore[no-untyped-call]
+
+
 @dataclass(frozen=True)
 class Layout:
     """An outcome's axes, taken apart into those that numbers are kept along and others.
@@ -48,11 +59,6 @@ class Layout:
     apart: Shape
 
     @property
-    def ndim(self) -> int:
-        """How many axes there are, taken apart."""
-        return len(self.split)
-
-    @property
     def count(self) -> int:
         """How many entries a mean is taken over."""
         count = 1
@@ -60,10 +66,19 @@ class Layout:
             count *= self.split[axis]
         return count
 
+    def pick(self, numbers: Any) -> Any:
+        """Of numbers in the shape `apart`, those that differ: none of the axes that are reduced."""
+        at = tuple(0 if axis in self.reduced else slice(None) for axis in range(len(self.split)))
+        return numbers.reshape(self.full)[at]
+
     def mean(self, y: Any) -> Any:
         """The mean along axes that are not kept, in the shape `apart`."""
-        found = jnp.mean(y.reshape(self.split), self.reduced, keepdims=True)
-        return jnp.broadcast_to(found, self.full).reshape(self.apart)
+        if self.split != y.shape:
+            y = y.reshape(self.split)
+        found = replicated(jnp.mean(y, self.reduced, keepdims=True))
+        if found.shape != self.full:
+            found = jnp.broadcast_to(found, self.full)
+        return found.reshape(self.apart)
 
 
 def layout_of(axes: Sequence[Pieces], kept: Collection[int]) -> Layout:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from jinit.data_dependent.moments import Asked, wide
 from jinit.data_dependent.planning import Scheme
@@ -65,9 +66,20 @@ class Passes:
         is_double = any(aval.dtype in (jnp.float64, jnp.complex128) for aval in avals)
         return jnp.float64 if is_double else jnp.float32
 
+    def known(self, scale: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+        """Scales, and no shifts, on the devices that the arrays are on."""
+        vectors = scale.astype(self.dtype), np.full(self.scheme.n_shifts, np.nan, self.dtype)
+        shardings = [array.sharding for array in arrays if isinstance(array, jax.Array)]
+        mesh = next((s.mesh for s in shardings if isinstance(s, NamedSharding)), None)
+        if mesh is None:
+            return vectors
+        whole = NamedSharding(mesh, PartitionSpec())  # type: ignore[no-untyped-call]
+        scales, shifts = jax.device_put(vectors, whole)
+        return scales, shifts
+
     @cached_property
     def rescale(self) -> Any:
-        """`rescale(arrays, scale, target) -> Outcome`: the scales begin as they are given."""
+        """`rescale(arrays, known, target) -> Outcome`, with scales and shifts known already."""
         leaves = {n: self._shardings[n] for n in (*self.scheme.blocks, *self.scheme.biases)}
         if all(sharding is None for sharding in leaves.values()):
             return jax.jit(self._rescale)
@@ -85,8 +97,8 @@ class Passes:
     def _measure_compiled(self) -> Any:
         return jax.jit(self._measure)
 
-    def _rescale(self, arrays: Sequence[Any], scale: Any, target: Any) -> Outcome:
-        tape = Tape(initial_state(self.scheme, scale), positions_of(self.scheme))
+    def _rescale(self, arrays: Sequence[Any], known: tuple[Any, Any], target: Any) -> Outcome:
+        tape = Tape(initial_state(self.scheme, *known), positions_of(self.scheme))
         step = Rescaling(self.scheme, Asked(self.statistic, target))
         Evaluator(step).through(self._program, arrays, Scope(), tape)
         return Outcome(self._applied(arrays, tape.state), tape.state)

@@ -81,9 +81,8 @@ class Decision:
     @property
     def numbers(self) -> Any:
         """Where the numbers are that differ: an axis for each pick, one for features, or none."""
-        at = tuple(0 if n in self.layout.reduced else slice(None) for n in range(self.layout.ndim))
-        full = np.broadcast_to(self.read.fixed, self.layout.apart).reshape(self.layout.full)
-        return Index(full[at], self.read.moving).table()
+        fixed = np.broadcast_to(self.read.fixed, self.layout.apart)
+        return Index(self.layout.pick(fixed), self.read.moving).table()
 
 
 @dataclass

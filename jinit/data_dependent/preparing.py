@@ -177,7 +177,7 @@ def _left(
             found[use.path] = "not selected" if inexact else f"of dtype {dtype}"
         elif others := _in_its_place(number, scheme, paths):
             found[use.path] = f"{', '.join(others)} takes up the scale"
-        elif number in grouping.refused and (is_weight or use.role not in _VECTORS):
+        elif number in grouping.refused and (is_weight or use.role not in _VECTORS[:-1]):
             found[use.path] = grouping.refused[number]
         else:
             found[use.path] = _why(use, findings, number)

@@ -48,11 +48,11 @@ def run_passes(
         ValueError: some outcome asks for a scale that there is none of.
     """
     pooled = _pooled(passes)
-    scale = np.where(pooled, 1.0, 0.0).astype(passes.dtype)
+    scale = np.where(pooled, 1.0, 0.0)
     target = np.asarray(limits.target, passes.dtype)
     first: Any = None
     for count in range(1, limits.max_passes + 1):
-        leaves, vectors = passes.rescale(arrays, scale, target)
+        leaves, vectors = passes.rescale(arrays, passes.known(scale, arrays), target)
         state = {name: np.array(vector) for name, vector in vectors.items()}
         found = _judge_together(state, pooled, passes.statistic)
         first = found if first is None else first
@@ -62,7 +62,7 @@ def run_passes(
         if not np.any(off > limits.tolerance):
             return Passed(leaves, state, count, settled=True)
         factors = np.where(pooled & (found > 0), limits.target / np.where(found > 0, found, 1), 1)
-        scale = (scale * factors).astype(passes.dtype)
+        scale = scale * factors
     return Passed(leaves, state, count, settled=False)
 
 

@@ -173,7 +173,8 @@ class Measuring:
         actions = self._scheme.actions.get(place)
         if actions is not None and actions.decision is not None:
             layout = actions.decision.layout
-            tape.notes[place] = self._asked.measure(wide(outcome[0]), None, layout).before
+            found = self._asked.measure(wide(outcome[0]), None, layout).before
+            tape.notes[place] = layout.pick(found)
         return outcome
 
 
@@ -215,12 +216,12 @@ def _written(vector: Any, at: Any, value: Any) -> Any:
     return vector.at[at].set(value)
 
 
-def initial_state(scheme: Scheme, scale: Any) -> dict[Hashable, Any]:
-    """The state of a tape at the beginning of a pass, with the scales that are known already."""
-    blank = jnp.zeros_like(scale)
-    unknown = jnp.full_like(scale, jnp.nan)
+def initial_state(scheme: Scheme, scale: Any, shift: Any) -> dict[Hashable, Any]:
+    """The state of a tape at the beginning of a pass, with what is known already."""
+    blank = scale * 0  # on the devices that it is on
+    unknown = blank + jnp.nan
     state: dict[Hashable, Any] = {"scale": scale, "before": unknown, "rms": unknown}
     state |= dict.fromkeys(Pool._fields, blank)
-    state["shift"] = jnp.full(scheme.n_shifts, jnp.nan, scale.dtype)
+    state["shift"] = shift
     state["position"] = jnp.zeros(max(1, len(scheme.positions)), jnp.int32)
     return state
