@@ -151,7 +151,7 @@ def test_compare_prints_and_draws(capsys, tmp_path):
     out = tmp_path / "small.png"
     text = printed(capsys, *SMALL.split(), str(out))
     assert re.search(r"^xavier +0\.\d+ → 0\.\d+ ", text, re.MULTILINE)
-    assert re.search(r"^zeros +0 → 0 .* ✗ zero$", text, re.MULTILINE)
+    assert re.search(r"^zeros +0 → 0 .* ✗ zero *$", text, re.MULTILINE)
     assert len(re.findall(r"^xavier", text, re.MULTILINE)) == 1
     assert f"Figure written to {out}" in text.replace("\n", "")
     assert out.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")

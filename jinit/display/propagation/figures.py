@@ -205,7 +205,8 @@ def _draw(
         shown = np.where((y >= _LOWEST) & (y <= _HIGHEST), y, np.nan) if logarithmic else y
         marker = "o" if len(x) < 12 else None
         look = {"color": colour, "linestyle": style, "linewidth": 2, "marker": marker}
-        axes.plot(x, shown, **look, markersize=4, label=name)
+        label = f"{name} (0)" if y.size and not y.any() and logarithmic else name
+        axes.plot(x, shown, **look, markersize=4, label=label)
     if logarithmic:
         _scale_logarithmic(axes)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
