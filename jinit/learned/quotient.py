@@ -41,8 +41,8 @@ def metainit(
 
     The gradient quotient is how much a gradient step changes the gradient, relative to it, on the
     average over all weights; `Hg` is the gradient of `|g|^2 / 2`. Signed gradient descent with
-    momentum moves the norm of each matrix, whose direction stays: `v = momentum v - learning_rate
-    sign(dGQ / d|W|)`, `|W| = |W| + v`.
+    momentum moves the norm of each matrix, whose direction stays:
+    `v = momentum v - learning_rate sign(dGQ / d|W|)`, `|W| = |W| + v`.
 
     For architectures without a rule of their own, above all where there is no data yet: inputs and
     labels may be random. It takes third derivatives: a step costs about eight gradients, and more
