@@ -126,6 +126,7 @@ def divided(world: World, one: Fact, other: Fact) -> Signal:
         if probe.min() * probe.max() > 0:
             inverse = replace(other, probe=1 / probe, greatest=None, summed=None, rows=None)
             return multiplied(world, one, inverse)
+    world.note("a quotient is cut off where its denominator is near 0")
     return pairwise(world, one, other, lambda a, b: a / b, "div")
 
 

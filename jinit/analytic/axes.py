@@ -35,6 +35,11 @@ class Axes:
         """A name of its own for each position of a shape."""
         return tuple(self.new(size) for size in shape)
 
+    @property
+    def changes(self) -> int:
+        """How many names have been split or merged."""
+        return len(self._into)
+
     def known(self, names: Iterable[int]) -> Names:
         """The names as they are now, after splits and merges."""
         found: list[int] = []

@@ -23,6 +23,7 @@ from jinit.tracing.jaxprs import Program, scan_counts
 __all__ = ["CONTROL", "Walker"]
 
 _MOST_STEPS = 100_000
+_PAIRS = 16  # of steps, whose covariance is looked at
 
 
 class Walker(Protocol):
@@ -124,7 +125,8 @@ def _row(world: World, fact: Fact, shape: tuple[int, ...]) -> Field:
 def _with_common(world: World, fields: Sequence[Field], stack: Field) -> Field:
     """The stack, what steps have in common counted as such: covariances of half a length apart."""
     count = len(fields)
-    pairs = [(i, (i + count // 2) % count) for i in range(count)] if count > 1 else []
+    some = range(0, count, -(-count // _PAIRS))
+    pairs = [(i, (i + count // 2) % count) for i in some] if count > 1 else []
     positions = [(p, p) for p in range(1, len(stack.shape))]
     common: dict[frozenset[int], float] = {}
     for i, j in pairs:

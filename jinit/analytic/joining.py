@@ -49,7 +49,8 @@ def mixture(
         meeting = meet(world, beside, field, [(p, p) for p in others])
         for position in others:
             places[position] = meeting.places[position]
-        terms = {**beside.terms, **meeting.other.terms}
+        new = world.varying(meeting.other) - world.varying(beside)
+        terms = {**beside.terms, **meeting.other.terms} if new else beside.terms
         beside = replace(beside, places=tuple(places), terms=terms)
         old = frozenset(world.axes.known(field.places[axis]))
         for names, value in world.components(meeting.other).items():

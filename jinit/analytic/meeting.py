@@ -58,7 +58,7 @@ def meet(
         pairs: positions of the first and of the second.
         apart: whether axes of the second that are not paired are others than those of the first.
     """
-    naming = _Naming(world, world.varying(one), world.varying(other))
+    naming = _Naming(world, one, other)
     places: dict[int, Names] = {}
     for a, b in pairs:
         if one.shape[a] == 1 or other.shape[b] == 1:
@@ -68,7 +68,7 @@ def meet(
         found = world.axes.aligned(one.places[a], other.places[b])
         if found is None:
             return meet(world, one, _forced(world, one, other, (a, b)), pairs, apart=apart)
-        naming.refresh(one, other)
+        naming.refresh()
         places[a] = tuple(naming.pair(*names) for names in found)
     if apart:
         unpaired = set(range(len(other.places))) - {b for _, b in pairs}
@@ -79,14 +79,20 @@ def meet(
 class _Naming:
     """New names for the axes of a value."""
 
-    def __init__(self, world: World, mine: frozenset[int], theirs: frozenset[int]) -> None:
-        self._world, self._mine, self._theirs = world, mine, theirs
+    def __init__(self, world: World, one: Field, other: Field) -> None:
+        self._world, self._fields = world, (one, other)
         self._names: dict[int, int] = {}
         self._given: set[int] = set()
+        self._read()
 
-    def refresh(self, one: Field, other: Field) -> None:
-        """Take notice of splits."""
-        self._mine, self._theirs = self._world.varying(one), self._world.varying(other)
+    def _read(self) -> None:
+        self._changes = self._world.axes.changes
+        self._mine, self._theirs = map(self._world.varying, self._fields)
+
+    def refresh(self) -> None:
+        """Take notice of names that have been split."""
+        if self._changes != self._world.axes.changes:
+            self._read()
 
     def alone(self, names: Names, is_other: bool) -> Names:
         """The names of a position that only one of the two has."""

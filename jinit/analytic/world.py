@@ -21,7 +21,7 @@ from jinit.axes import Shape
 __all__ = ["Approximation", "World"]
 
 _NOTHING = 1e-12  # of a variance: rounding
-_MOST_TERMS = 64
+_MOST_TERMS = 32
 
 
 @dataclass(frozen=True)
@@ -204,4 +204,9 @@ class World:
 
     def varying(self, field: Field) -> frozenset[int]:
         """The axes along which a value's entries differ."""
-        return frozenset().union(*self.components(field))
+        found: set[int] = set()
+        for atom in field.terms:
+            over = self.axes.known(atom.over)
+            for names in self.sources[atom.source]:
+                found.update(name for name in self.axes.known(names) if name not in over)
+        return frozenset(found)

@@ -1,5 +1,7 @@
 """Small nets of all kinds, each with its parameters' draw and the shapes of its inputs."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -25,7 +27,7 @@ class Net(NamedTuple):
     apply: Any
     draw: Any
     inputs: tuple[Any, ...]
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 def floats(*shape):

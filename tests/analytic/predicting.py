@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from analytic.running import fresh_inputs
+
 from jinit.analytic.facts import Known, Signal
 from jinit.analytic.rescaling import _input
 from jinit.analytic.scaling import Scaling

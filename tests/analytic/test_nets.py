@@ -9,10 +9,10 @@ independent weights by sqrt(2 / n) a layer. Averages over 16 draws are good to 5
 import jax
 import numpy as np
 import pytest
-
-import jinit
 from analytic.nets import NETS
 from analytic.running import average, fresh_inputs, runner
+
+import jinit
 
 DRAWS = 16
 
