@@ -108,7 +108,7 @@ def convert(
     try:
         with _beside(path) as partial:
             _write(opened, partial, name, progress)
-            _check_written(opened, partial)
+            _check_written(opened, partial, path)
         return Converted(str(path), name, len(opened), opened.nbytes)
     finally:
         if opened is not source:
@@ -155,8 +155,8 @@ def _beside(path: Path) -> Iterator[Path]:
         partial.replace(path)
 
 
-def _check_written(source: Source, path: Path) -> None:
+def _check_written(source: Source, partial: Path, path: Path) -> None:
     """Raise unless what was written announces what was read."""
-    with open_source(path) as written:
+    with open_source(partial) as written:
         if dict(written) != dict(source):
             raise CheckpointError(path, f"is not what {source.description} is; it was not kept")

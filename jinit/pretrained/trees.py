@@ -36,7 +36,8 @@ class TreeSource(Source):
             from jinit.pretrained.formats.torch_tensors import tensor_values
 
             return tensor_values(leaf, self[name].dtype, window)
-        return np.asarray(leaf if window is None else leaf[window])
+        values = np.asarray(leaf if window is None else leaf[window])
+        return values.astype(self[name].dtype, copy=False)
 
 
 def _spec(name: str, leaf: Any) -> TensorSpec:
@@ -48,7 +49,7 @@ def _spec(name: str, leaf: Any) -> TensorSpec:
         raise TypeError(f"{name!r} is a shape without values; pass a model that has its weights")
     if isinstance(leaf, jax.core.Tracer):
         raise TypeError(f"{name!r} is traced and has no values yet; load outside jax.jit")
-    return TensorSpec(tuple(leaf.shape), np.dtype(leaf.dtype))
+    return TensorSpec(tuple(leaf.shape), np.dtype(leaf.dtype).newbyteorder("="))
 
 
 def _leaves_of(tree: Any) -> dict[str, Any]:
