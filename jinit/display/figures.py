@@ -1,6 +1,6 @@
 """The demo's figure: the signal by layer in both directions, and training curves.
 
-May import: matplotlib, numpy.
+May import: matplotlib, numpy, `jinit.display.canvas`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
+
+from jinit.display.canvas import Picture
 
 __all__ = ["Panel", "comparison_figure"]
 
@@ -52,7 +54,7 @@ class Panel(NamedTuple):
 
 def comparison_figure(panels: Sequence[Panel], title: str) -> Figure:
     """The panels side by side, each curve labelled at its end."""
-    figure = Figure(figsize=(13.5, 4.8), dpi=150)
+    figure = Picture(figsize=(13.5, 4.8), dpi=150)
     figure.suptitle(title, fontsize=14, fontweight="bold", x=0.045, y=0.97, ha="left")
     figure.subplots_adjust(left=0.045, right=0.905, bottom=0.12, top=0.82, wspace=0.7)
     for panel, axes in zip(panels, figure.subplots(1, len(panels)), strict=True):

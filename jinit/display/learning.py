@@ -3,7 +3,7 @@
 Text and axes have matplotlib's own colours, lines middle tones: both are legible on light and on
 dark, `matplotlib.style.use("dark_background")` for instance.
 
-May import: matplotlib, numpy, and `jinit.learned` for its report's type.
+May import: matplotlib, numpy, `jinit.display.canvas`, and `jinit.learned` for its report's type.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from jinit.display.canvas import Picture
 from jinit.learned.report import LearnedReport
 
 __all__ = ["plot_learning"]
@@ -38,7 +39,8 @@ def plot_learning(report: LearnedReport) -> Figure:
     >>> [axes.get_title(loc="left") for axes in plot_learning(report).axes]
     ['Gradient quotient', 'Norm of the gradient', 'Scales']
     """
-    figure = Figure(figsize=(11.0, max(4.2, 0.17 * min(len(report.scales), _NAMED) + 1.2)), dpi=150)
+    height = max(4.2, 0.17 * min(len(report.scales), _NAMED) + 1.2)
+    figure = Picture(figsize=(11.0, height), dpi=150)
     figure.set_layout_engine("constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1))
     top = figure.add_subplot(grid[0, 0])

@@ -3,7 +3,7 @@
 Text and axes have matplotlib's own colours, lines and fills middle tones: both are legible on light
 and on dark, `matplotlib.style.use("dark_background")` for instance.
 
-May import: matplotlib, numpy, and `jinit.theory` for its results' types.
+May import: matplotlib, numpy, `jinit.display.canvas`, and `jinit.theory` for its results' types.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
+from jinit.display.canvas import Picture
 from jinit.theory.phases import PhaseDiagram
 from jinit.theory.profiles import CorrelationCurve, DepthScales
 
@@ -52,7 +53,7 @@ def plot_phase_diagram(diagram: PhaseDiagram) -> Figure:
     >>> figure.axes[0].get_xlabel()
     '$\\sigma_w$'
     """
-    figure = Figure(figsize=(7.2, 5.0), dpi=150, layout="constrained")
+    figure = Picture(figsize=(7.2, 5.0), dpi=150, layout="constrained")
     axes = figure.subplots()
     decades = np.clip(np.log10(diagram.chi), -_DECADES, _DECADES)
     mesh = axes.pcolormesh(
@@ -89,7 +90,7 @@ def plot_correlation_map(curves: Sequence[CorrelationCurve]) -> Figure:
     >>> figure.axes[0].get_legend().get_texts()[0].get_text()
     'relu, $\\sigma_w$ = 1.41, $\\sigma_b$ = 0'
     """
-    figure = Figure(figsize=(6.0, 5.6), dpi=150, layout="constrained")
+    figure = Picture(figsize=(6.0, 5.6), dpi=150, layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=(0, (4, 3)), linewidth=1.2)
     for i, curve in enumerate(curves):
@@ -119,7 +120,7 @@ def plot_depth_scales(scales: DepthScales) -> Figure:
     >>> figure.axes[0].get_yscale()
     'log'
     """
-    figure = Figure(figsize=(7.2, 4.6), dpi=150, layout="constrained")
+    figure = Picture(figsize=(7.2, 4.6), dpi=150, layout="constrained")
     axes = figure.subplots()
     rows = (
         (r"$\xi_c$, correlation", scales.xi_c, "-"),
