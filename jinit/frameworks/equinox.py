@@ -5,18 +5,20 @@ borrowing, cells, fan_rules, kernels, layers.
 
 Kernels are `(*taps, in, out)`; `layout="OI..."` is Equinox' own order, also of transposed
 convolutions.
+
+Reference: Equinox 0.13, `equinox/nn/_misc.py`, and the layers beside it.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from jinit.checks import check_non_negative
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.cells import uniform_by_hidden
 from jinit.frameworks.fan_rules import axes_fans
 from jinit.frameworks.kernels import bias_by_kernel
-from jinit.frameworks.layers import Layer, connections, size
+from jinit.frameworks.layers import Layer, Start, connections, size
 from jinit.initializer import Recipe
-from jinit.model.values import Value
 from jinit.schemes.bias import torch_bias
 from jinit.schemes.constants import constant, ones, zeros
 from jinit.schemes.distributions import normal, uniform
@@ -64,7 +66,7 @@ def default_init(
     are uniform, `E|W|^2 = 2 lim^2 / 3`.
     """
     if lim is not None:
-        return uniform(bound=lim).recipe
+        return uniform(bound=check_non_negative("lim", lim)).recipe
     return variance_recipe(
         1 / 3, "fan_in", "uniform", axes_fans(in_axis, out_axis, batch_axis, layout)
     )
@@ -85,8 +87,8 @@ def linear(in_features: int | None = None, *, layout: str | None = None) -> Laye
     return Layer(default_init(layout=layout), _bias(size("in_features", in_features)))
 
 
-def _bias(fan_in: float | None) -> Value:
-    value: Value = bias_by_kernel(transposed_by="fan_in") if fan_in is None else torch_bias(fan_in)
+def _bias(fan_in: float | None) -> Start:
+    value: Start = bias_by_kernel(transposed_by="fan_in") if fan_in is None else torch_bias(fan_in)
     return value
 
 
@@ -129,7 +131,7 @@ def gru_cell(hidden_size: int | None = None) -> Layer:
             read it from the cell.
     """
     hidden = size("hidden_size", hidden_size)
-    each: Value = uniform_by_hidden(hidden_size=None) if hidden is None else torch_bias(hidden)
+    each: Start = uniform_by_hidden(hidden_size=None) if hidden is None else torch_bias(hidden)
     return Layer(each, each)
 
 

@@ -1,24 +1,19 @@
 """One name, what it means in each framework: a table whose figures the schemes themselves state.
 
-May import: `jinit.core`, `jinit.initializer`, `jinit.schemes`, and of `jinit.frameworks` the
-frameworks. Renders through `jinit.display`, imported when asked for.
+May import: `jinit.core`, `jinit.axes`, `jinit.initializer`, and of `jinit.frameworks` names.
+Renders through `jinit.display`, imported when asked for.
 """
 
 import difflib
-import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jinit.schemes.distributions as distributions
-import jinit.schemes.orthogonality as orthogonality
-import jinit.schemes.sparsity as sparsity
 from jinit.axes import canonical_shape
 from jinit.core.laws import Constant, Law, Normal, TruncatedNormal, Uniform
-from jinit.frameworks import caffe, equinox, haiku, keras, lux, mxnet, tensorflow, torch
+from jinit.frameworks.names import MATRICES, OTHER_NAMES, vocabulary
 from jinit.initializer import Initializer
-from jinit.schemes import embeddings, glorot, he, lecun, variance
 
 __all__ = ["Comparison", "Meaning", "compare"]
 
@@ -130,15 +125,15 @@ def compare(name: str, *, shape: tuple[int, ...] | None = None) -> Comparison:
     >>> print(f"{table['mxnet'].std:.4f} {table['jax'].std:.4f} {table['mxnet'].ratio:.4f}")
     0.0866 0.0500 1.7321
     """
-    entries = _entries()
-    named = _ALIASES.get(name, name)
+    entries = vocabulary()
+    named = OTHER_NAMES.get(name, name)
     if named not in entries:
-        near = difflib.get_close_matches(str(name), [*entries, *_ALIASES], n=1)
+        near = difflib.get_close_matches(str(name), [*entries, *OTHER_NAMES], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"`name` (={name!r}) must be one of {', '.join(map(repr, sorted(entries)))}{hint}"
         )
-    usual = _MATRIX if named in _MATRICES else _KERNEL
+    usual = _MATRIX if named in MATRICES else _KERNEL
     shape = usual if shape is None else canonical_shape(shape)
     means = entries[named]
     reference = means["jax"].std(shape) if "jax" in means else None
@@ -178,161 +173,3 @@ def _markdown_row(row: Meaning) -> str:
     std = "" if row.std is None else f"{row.std:.4g}"
     ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
     return f"| {row.framework} | `{row.call}` | {row.kind} | {std} | {ratio} | {row.range} |"
-
-
-_MATRICES = ("embedding", "linear", "sparse")
-_ALIASES = {
-    "dense": "linear",
-    "glorot_normal": "xavier_normal",
-    "glorot_uniform": "xavier_uniform",
-    "kaiming_normal": "he_normal",
-    "kaiming_uniform": "he_uniform",
-}
-
-
-@functools.cache
-def _entries() -> dict[str, dict[str, Any]]:
-    """By name, then by framework: the scheme of that name with the framework's own defaults."""
-    return {**_distributions(), **_scaled(), **_structures(), **_layers()}
-
-
-def _distributions() -> dict[str, dict[str, Any]]:
-    tf = tensorflow
-    return {
-        "normal": {
-            "jax": distributions.normal(),
-            "torch": torch.normal_(),
-            "keras": keras.RandomNormal(),
-            "tensorflow": tf.random_normal_initializer(),
-            "mxnet": mxnet.Normal(),
-            "caffe": caffe.gaussian(),
-            "haiku": haiku.RandomNormal(),
-            "lux": lux.randn32(),
-        },
-        "truncated_normal": {
-            "jax": distributions.truncated_normal(0.02),
-            "torch": torch.trunc_normal_(std=0.02),
-            "keras": keras.TruncatedNormal(stddev=0.02),
-            "tensorflow": tf.truncated_normal_initializer(stddev=0.02),
-            "haiku": haiku.TruncatedNormal(0.02),
-            "lux": lux.truncated_normal(std=0.02),
-        },
-        "uniform": {
-            "jax": distributions.uniform(),
-            "torch": torch.uniform_(),
-            "keras": keras.RandomUniform(),
-            "tensorflow": tf.random_uniform_initializer(),
-            "mxnet": mxnet.Uniform(),
-            "caffe": caffe.uniform(),
-            "haiku": haiku.RandomUniform(),
-            "lux": lux.rand32(),
-        },
-    }
-
-
-def _scaled() -> dict[str, dict[str, Any]]:
-    tf = tensorflow
-    return {
-        "he_normal": {
-            "jax": he.he_normal(),
-            "torch": torch.kaiming_normal_(),
-            "keras": keras.HeNormal(),
-            "tensorflow": tf.he_normal(),
-            "mxnet": mxnet.MSRAPrelu(),
-            "caffe": caffe.msra(),
-            "lux": lux.kaiming_normal(),
-        },
-        "he_uniform": {
-            "jax": he.he_uniform(),
-            "torch": torch.kaiming_uniform_(),
-            "keras": keras.HeUniform(),
-            "tensorflow": tf.he_uniform(),
-            "lux": lux.kaiming_uniform(),
-        },
-        "lecun_normal": {
-            "jax": lecun.lecun_normal(),
-            "keras": keras.LecunNormal(),
-            "tensorflow": tf.lecun_normal(),
-            "tensorflow (early)": tf.lecun_normal(legacy=True),
-        },
-        "variance_scaling": {
-            "jax": variance.variance_scaling(2.0, "fan_in", "normal"),
-            "keras": keras.VarianceScaling(2.0, "fan_in", "normal"),
-            "tensorflow": tf.variance_scaling_initializer(2.0, "fan_in", "normal"),
-            "tensorflow (early)": tf.variance_scaling_initializer(
-                2.0, "fan_in", "normal", legacy=True
-            ),
-            "tf.contrib": tf.contrib.variance_scaling_initializer(),
-            "haiku": haiku.VarianceScaling(2.0, "fan_in", "normal"),
-        },
-        "xavier_normal": {
-            "jax": glorot.glorot_normal(),
-            "torch": torch.xavier_normal_(),
-            "keras": keras.GlorotNormal(),
-            "tensorflow": tf.glorot_normal_initializer(),
-            "tf.contrib": tf.contrib.xavier_initializer(uniform=False),
-            "mxnet": mxnet.Xavier("gaussian"),
-            "lux": lux.glorot_normal(),
-        },
-        "xavier_uniform": {
-            "jax": glorot.glorot_uniform(),
-            "torch": torch.xavier_uniform_(),
-            "keras": keras.GlorotUniform(),
-            "tensorflow": tf.glorot_uniform_initializer(),
-            "tf.contrib": tf.contrib.xavier_initializer(),
-            "mxnet": mxnet.Xavier(),
-            "caffe": caffe.xavier(),
-            "lux": lux.glorot_uniform(),
-        },
-    }
-
-
-def _structures() -> dict[str, dict[str, Any]]:
-    return {
-        "orthogonal": {
-            "jax": orthogonality.orthogonal(),
-            "torch": torch.orthogonal_(),
-            "keras": keras.Orthogonal(),
-            "tensorflow": tensorflow.orthogonal_initializer(),
-            "mxnet": mxnet.Orthogonal(),
-            "haiku": haiku.Orthogonal(),
-            "lux": lux.orthogonal(),
-        },
-        "sparse": {
-            "jinit": sparsity.sparse(0.9),
-            "torch": torch.sparse_(0.9),
-            "caffe": caffe.gaussian(std=0.01, sparse=15),
-            "lux": lux.sparse_init(sparsity=0.9),
-        },
-    }
-
-
-def _layers() -> dict[str, dict[str, Any]]:
-    linear = {
-        "keras": keras.dense().weight,
-        "haiku": haiku.linear().weight,
-        "equinox": equinox.linear().weight,
-        "mxnet": mxnet.Uniform(),
-        "caffe": caffe.constant(),
-    }
-    return {
-        "conv_transpose": {
-            "jax": lecun.lecun_normal(),
-            "torch": torch.conv_transpose2d().weight,
-            **linear,
-        },
-        "embedding": {
-            "jax": embeddings.embedding(),
-            "torch": torch.embedding().weight,
-            "keras": keras.embedding().weight,
-            "haiku": haiku.embed().weight,
-            "equinox": equinox.embedding().weight,
-            "lux": lux.embedding().weight,
-        },
-        "linear": {
-            "jax": lecun.lecun_normal(),
-            "torch": torch.linear().weight,
-            **linear,
-            "lux": lux.dense().weight,
-        },
-    }

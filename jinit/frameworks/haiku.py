@@ -2,10 +2,12 @@
 """Haiku: `haiku.initializers`, and what its modules start from.
 
 May import: numpy, `jinit.checks`, `jinit.fans`, `jinit.initializer`, `jinit.schemes`, and of
-`jinit.frameworks` borrowing, fan_rules, layers.
+`jinit.frameworks` arguments, borrowing, fan_rules, layers.
 
 Fans are those of `(*taps, in, out)`, strides and groups unseen; of a vector of n both are n, of a
 scalar 1.
+
+Reference: dm-haiku 0.0.17, `haiku/_src/initializers.py`, and the modules beside it.
 """
 
 from collections.abc import Sequence
@@ -13,6 +15,7 @@ from typing import Any
 
 from jinit.checks import check_choice, check_integer, check_non_negative
 from jinit.fans import Fans
+from jinit.frameworks.arguments import check_ends
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.fan_rules import FanRule, axes_fans, cut_recipe, named_fans, with_vectors
 from jinit.frameworks.layers import Layer
@@ -105,6 +108,7 @@ def RandomUniform(minval: Any = 0.0, maxval: Any = 1.0, *, dtype: Any = None) ->
         maxval: upper end.
         dtype: floating dtype of the weights, unless the call gives one.
     """
+    check_ends(minval=minval, maxval=maxval)
     return uniform(low=minval, high=maxval).recipe
 
 

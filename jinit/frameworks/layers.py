@@ -1,16 +1,18 @@
 """What a layer starts from: a weight and, where the layer has one, a bias.
 
-May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` values.
+May import: `jinit.checks`.
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from jinit.checks import check_integer
-from jinit.model.values import Value
 
-__all__ = ["Layer", "connections", "size"]
+__all__ = ["Layer", "Start", "connections", "size"]
+
+# An initializer; or, where it goes by its neighbours, a value of `jinit.Rules`.
+Start: TypeAlias = Callable[..., Any]
 
 
 class Layer(NamedTuple):
@@ -22,8 +24,8 @@ class Layer(NamedTuple):
             a value for `jinit.Rules`, which reads that kernel; None where there is no bias.
     """
 
-    weight: Value
-    bias: Value | None = None
+    weight: Start
+    bias: Start | None = None
 
 
 def size(name: str, value: int | None) -> int | None:

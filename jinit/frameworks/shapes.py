@@ -21,7 +21,8 @@ def of_rank(recipe: Recipe, name: str, *ranks: int) -> Recipe:
 
     def check(shape: Shape) -> None:
         if len(shape) not in ranks:
-            allowed = " or ".join(f"{rank}-D" for rank in ranks)
+            *firsts, last = (f"{rank}-D" for rank in ranks)
+            allowed = f"{', '.join(firsts)} or {last}" if firsts else last
             raise ValueError(
                 f"`shape` (={shape}) is {len(shape)}-D; {name} is defined for {allowed} weights"
             )

@@ -306,6 +306,14 @@ def test_tensorflow_convolutions_are_isometries():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: mxnet.Uniform(-1.0), r"`scale` \(=-1.0\) must be >= 0"),
+        (lambda: mxnet.Normal(-1.0), r"`sigma` \(=-1.0\) must be >= 0"),
+        (lambda: caffe.uniform(1.0, 0.0), r"`min` \(=1.0\) must be below `max` \(=0.0\)"),
+        (lambda: lux.truncated_normal(lo=3.0), r"`lo` \(=3.0\) must be below `hi` \(=2\)"),
+        (lambda: lux.truncated_normal(std=0.0), r"`std` \(=0.0\) must be > 0"),
+        (lambda: tf.random_uniform_initializer(2.0), r"`minval` \(=2.0\) must be below `maxval`"),
+        (lambda: tf.uniform_unit_scaling_initializer(-1.0), r"`factor` \(=-1.0\) must be >= 0"),
+        (lambda: tf.orthogonal_initializer(-1.0), r"`gain` \(=-1.0\) must be >= 0"),
         (lambda: mxnet.Xavier("cauchy"), r"`rnd_type` \(='cauchy'\) must be one of 'gaussian'"),
         (lambda: mxnet.Xavier(factor_type="fan_in"), r"`factor_type` \(='fan_in'\) must be one of"),
         (lambda: mxnet.Xavier(magnitude=0), r"`magnitude` \(=0\) must be > 0"),

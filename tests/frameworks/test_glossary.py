@@ -6,9 +6,9 @@ import pytest
 
 import jinit
 from jinit.frameworks import Comparison, compare
-from jinit.frameworks.glossary import _entries
+from jinit.frameworks.names import vocabulary
 
-NAMES = sorted(_entries())
+NAMES = sorted(vocabulary())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -188,5 +188,5 @@ def test_equinox_cells_and_tables(eqx):
 
 def test_a_limit_that_is_given():
     assert equinox.default_init(0.25).law((3,)) == jinit.uniform(bound=0.25).law((3,))
-    with pytest.raises(ValueError, match=r"`bound` \(=-1\) must be >= 0"):
+    with pytest.raises(ValueError, match=r"`lim` \(=-1\) must be >= 0"):
         equinox.default_init(-1)

@@ -228,6 +228,8 @@ def test_errors_are_keras_s(keras, case):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: ours.RandomUniform(1.0), r"`minval` \(=1.0\) must be below `maxval` \(=0.05\)"),
+        (lambda: ours.Orthogonal(-1.0), r"`gain` \(=-1.0\) must be >= 0"),
         (
             lambda: ours.HeNormal(input_axes=[0]),
             r"`input_axes` \(=\(0,\)\) and `output_axes` \(=None\) must be given together",

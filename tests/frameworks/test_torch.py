@@ -154,7 +154,7 @@ ERRORS = {
     "a dirac of two axes": (
         lambda: ours.dirac_(layout="OI...")(None, (3, 4)),
         lambda t, init: init.dirac_(t[0]),
-        r"2-D; torch's dirac_ is defined for 3-D or 4-D or 5-D weights",
+        r"2-D; torch's dirac_ is defined for 3-D, 4-D or 5-D weights",
     ),
     "groups": (
         lambda: ours.dirac_(2)(None, (3, 4, 3)),
@@ -169,12 +169,12 @@ ERRORS = {
     "a negative std": (
         lambda: ours.normal_(std=-1.0),
         lambda t, init: init.normal_(t, std=-1.0),
-        r"`stddev` \(=-1.0\) must be >= 0",
+        r"`std` \(=-1.0\) must be >= 0",
     ),
     "bounds in the wrong order": (
         lambda: ours.uniform_(1.0, 0.0),
         lambda t, init: init.uniform_(t, 1.0, 0.0),
-        r"`low` \(=1.0\) must be below `high` \(=0.0\)",
+        r"`a` \(=1.0\) must be below `b` \(=0.0\)",
     ),
 }
 

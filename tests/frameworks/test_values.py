@@ -194,6 +194,17 @@ def test_dtype_option(init, shape):
     assert halved(key, shape, jnp.float32).dtype == jnp.float32
 
 
+@pytest.mark.parametrize(
+    ("init", "shape"),
+    [(init, shape) for init, shape in EXAMPLES if shape in (MATRIX, KERNEL)],
+    ids=lambda v: repr(v)[17:80],
+)
+def test_empty_shapes(init, shape):
+    """A layer without inputs has no weights, and is no error."""
+    empty = (*shape[:-2], 0, shape[-1])
+    assert drawn(init, empty).shape == empty
+
+
 EXACT = re.compile(r"orthogonal|eye_|identity\(|dirac_", re.IGNORECASE)
 
 

@@ -1,11 +1,13 @@
 """Caffe's fillers, with the fields and defaults of `FillerParameter`.
 
 May import: jax, numpy, `jinit.core`, `jinit.checks`, `jinit.fans`, `jinit.initializer`,
-`jinit.schemes`, and of `jinit.frameworks` borrowing, fan_rules, shapes.
+`jinit.schemes`, and of `jinit.frameworks` arguments, borrowing, fan_rules, shapes.
 
 Fans are those of a blob `(out, in, *taps)`, with groups as they are stored: fan_in is its size by
 its first axis, fan_out by its second. Kernels are `(*taps, in, out)` here; `layout="OI..."` is
 Caffe's own order.
+
+Reference: Caffe 1.0, `include/caffe/filler.hpp`.
 """
 
 import math
@@ -20,6 +22,7 @@ from jinit.core.bits import split_key
 from jinit.core.draw import sample
 from jinit.core.laws import Normal, Uniform
 from jinit.fans import Fans
+from jinit.frameworks.arguments import check_ends
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.fan_rules import axes_fans, with_vectors
 from jinit.frameworks.shapes import in_layout, of_rank, with_equal_taps
@@ -56,6 +59,7 @@ def uniform(min: float = 0.0, max: float = 1.0, *, dtype: Any = None) -> Recipe:
     Raises:
         ValueError: `min` is not below `max`.
     """
+    check_ends(min=min, max=max)
     return distributions.uniform(low=min, high=max).recipe
 
 
@@ -109,7 +113,7 @@ def _masked(mean: float, std: float, sparse: int) -> Structured:
 
 def _probability(sparse: int, shape: tuple[int, ...]) -> float:
     outputs = shape[-1] if shape else 1
-    if sparse > max(outputs, 1):
+    if sparse > outputs and 0 not in shape:
         raise ValueError(
             f"`sparse` (={sparse}) exceeds the outputs (={outputs}) of weights {shape}, and Caffe "
             "takes their quotient for a probability"

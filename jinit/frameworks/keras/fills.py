@@ -2,10 +2,12 @@
 """`keras.initializers`: what does not depend on fans.
 
 May import: numpy, `jinit.checks`, `jinit.initializer`, `jinit.schemes`, and of `jinit.frameworks`
-borrowing, shapes.
+arguments, borrowing, shapes.
 
 An int as `seed` binds a key, and the initializer is then called with the shape alone, as in
 Keras: see `jinit.frameworks.seeding`. Without one it takes a key, as everything in JAX.
+
+Reference: Keras 3.15, `keras/src/initializers`.
 """
 
 from typing import Any
@@ -14,6 +16,7 @@ import numpy as np
 
 from jinit.checks import check_choice, check_number
 from jinit.core.laws import Constant as ConstantLaw
+from jinit.frameworks.arguments import check_ends
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.shapes import of_rank
 from jinit.initializer import Elementwise, Recipe
@@ -220,4 +223,5 @@ def RandomUniform(
 
     Differences: `jax.nn.initializers.uniform(s)` is U[0, s).
     """
+    check_ends(minval=minval, maxval=maxval)
     return uniform(low=minval, high=maxval).recipe

@@ -1,6 +1,6 @@
 """What the layers of Keras start from.
 
-May import: `jinit.schemes`, and of `jinit.model` values; of `jinit.frameworks` layers,
+May import: `jinit.schemes`, and of `jinit.frameworks` layers,
 keras.fills, keras.scaled.
 """
 

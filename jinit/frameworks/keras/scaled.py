@@ -8,12 +8,14 @@ Keras reads fans of the shape alone: of `(*taps, in, out)` they are `taps * in` 
 strides and groups unseen; of a vector of n both are n, of a scalar 1. `input_axes` with
 `output_axes` name the axes that count, and then no other axis does. Beside these the axes can be
 given in JAX's way, `in_axis`, `out_axis` and `batch_axis`, with which other axes are taps.
+
+Reference: Keras 3.15, `keras/src/initializers/random_initializers.py`.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from jinit.checks import check_choice, check_positive
+from jinit.checks import check_choice, check_non_negative, check_positive
 from jinit.fans import Fans
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.fan_rules import FanRule, axes_fans, named_fans, with_vectors
@@ -281,4 +283,4 @@ def Orthogonal(gain: float = 1.0, seed: int | None = None, *, dtype: Any = None)
     >>> print(f"{Orthogonal().std((64, 16)):.4f}")
     0.1250
     """
-    return orthogonal(gain).recipe
+    return orthogonal(check_non_negative("gain", gain)).recipe

@@ -1,11 +1,13 @@
 """Lux: `WeightInitializers`.
 
 May import: jax, numpy, `jinit.checks`, `jinit.fans`, `jinit.initializer`, `jinit.schemes`, and of
-`jinit.frameworks` borrowing, fan_rules, shapes.
+`jinit.frameworks` arguments, borrowing, fan_rules, shapes.
 
 Julia stores a dense kernel as (out, in); kernels are `(*taps, in, out)` here. Fans are read of the
 shape alone, and of a vector of n they are 1 and n. Types come as `dtype`, in place of the suffixes
 16, 32, 64, C32 and so on.
+
+Reference: WeightInitializers 1.3, `src/initializers.jl`.
 """
 
 import math
@@ -15,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jinit.checks import check_non_negative, check_number
+from jinit.checks import check_non_negative, check_number, check_positive
 from jinit.fans import Fans
+from jinit.frameworks.arguments import check_ends
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.fan_rules import axes_fans, with_vectors
 from jinit.frameworks.shapes import in_layout, of_rank
@@ -167,6 +170,8 @@ def truncated_normal(
 
     Differences: JAX's bounds are in standard deviations; Lux' are absolute, as torch's.
     """
+    check_positive("std", std)
+    check_ends(lo=lo, hi=hi)
     return distributions.truncated_normal(std, mean=mean, bounds=(lo, hi)).recipe
 
 
@@ -201,6 +206,7 @@ def sparse_init(
     Raises:
         ValueError: when drawing, the shape does not have two axes.
     """
+    check_non_negative("std", std)
     fraction = min(1.0, check_non_negative("sparsity", sparsity))
     recipe = sparse(fraction, std, in_axis=-1, out_axis=-2).recipe
     return of_rank(in_layout(recipe, layout), "Lux' sparse_init", 2)

@@ -1,6 +1,6 @@
 """What the layers of Lux start from.
 
-May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` values; of `jinit.frameworks`
+May import: `jinit.checks`, `jinit.schemes`, and of `jinit.frameworks`
 kernels, layers, lux.initializers.
 """
 
@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from jinit.checks import check_integer, check_number
 from jinit.frameworks.kernels import bias_by_kernel
-from jinit.frameworks.layers import Layer, connections, size
+from jinit.frameworks.layers import Layer, Start, connections, size
 from jinit.frameworks.lux.initializers import kaiming_uniform, rand32
-from jinit.model.values import Value
 from jinit.schemes.bias import torch_bias
 from jinit.schemes.constants import ones, zeros
 from jinit.schemes.distributions import normal
@@ -60,13 +59,13 @@ def dense(in_dims: int | None = None, activation: str = "identity") -> Layer:
     return Layer(_weight(activation), _bias(size("in_dims", in_dims)))
 
 
-def _weight(activation: str) -> Value:
-    weight: Value = kaiming_uniform(gain=calculate_gain(activation, math.sqrt(5)))
+def _weight(activation: str) -> Start:
+    weight: Start = kaiming_uniform(gain=calculate_gain(activation, math.sqrt(5)))
     return weight
 
 
-def _bias(fan_in: float | None) -> Value:
-    value: Value = bias_by_kernel(transposed_by="fan_in") if fan_in is None else torch_bias(fan_in)
+def _bias(fan_in: float | None) -> Start:
+    value: Start = bias_by_kernel(transposed_by="fan_in") if fan_in is None else torch_bias(fan_in)
     return value
 
 

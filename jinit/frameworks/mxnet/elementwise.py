@@ -7,11 +7,13 @@ borrowing, fan_rules.
 Kernels are `(*taps, in, out)`; `layout="OI..."` is MXNet's own order. MXNet asks an initializer for
 weights alone: biases, `gamma`, `beta` and statistics go by the end of their names, to 0, 1, 0, 0
 and 1, whatever the initializer.
+
+Reference: MXNet 1.9, `python/mxnet/initializer.py`.
 """
 
 from typing import Any
 
-from jinit.checks import check_choice, check_number, check_positive
+from jinit.checks import check_choice, check_non_negative, check_number, check_positive
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.fan_rules import axes_fans
 from jinit.initializer import Recipe
@@ -69,7 +71,7 @@ def Uniform(scale: float = 0.07, *, dtype: Any = None) -> Recipe:
 
     Differences: `jax.nn.initializers.uniform(s)` is U[0, s).
     """
-    return uniform(bound=scale).recipe
+    return uniform(bound=check_non_negative("scale", scale)).recipe
 
 
 @borrow("mxnet")
@@ -80,7 +82,7 @@ def Normal(sigma: float = 0.01, *, dtype: Any = None) -> Recipe:
         sigma: standard deviation.
         dtype: floating or complex dtype of the weights, unless the call gives one.
     """
-    return normal(sigma).recipe
+    return normal(check_non_negative("sigma", sigma)).recipe
 
 
 @borrow("mxnet")

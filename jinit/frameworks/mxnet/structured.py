@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jinit.checks import check_choice, check_non_negative
+from jinit.checks import check_choice, check_non_negative, check_number
 from jinit.core.draw import sample
 from jinit.core.haar import random_orthogonal
 from jinit.core.laws import Uniform
@@ -142,4 +142,5 @@ def LSTMBias(forget_bias: float = 1.0, *, dtype: Any = None) -> Recipe:
     >>> LSTMBias()(None, (4,)).tolist()
     [0.0, 1.0, 0.0, 0.0]
     """
+    check_number("forget_bias", forget_bias)
     return of_rank(lstm_bias(forget_bias).recipe, "MXNet's LSTMBias", 1)

@@ -1,5 +1,7 @@
 """`tf.contrib.layers`: its own Xavier and variance scaling, widened by a rounded constant.
 
+Reference: TensorFlow 1.15, `tensorflow/contrib/layers/python/layers/initializers.py`.
+
 May import: `jinit.checks`, `jinit.fans`, `jinit.initializer`, `jinit.schemes`, and of
 `jinit.frameworks` borrowing, fan_rules.
 """

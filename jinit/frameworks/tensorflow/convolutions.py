@@ -1,10 +1,12 @@
 """`tf.compat.v1`: convolutions that are isometries.
 
-May import: `jinit.initializer`, `jinit.schemes`, and of `jinit.frameworks` borrowing, shapes.
+May import: `jinit.checks`, `jinit.initializer`, `jinit.schemes`, and of `jinit.frameworks`
+borrowing, shapes.
 """
 
 from typing import Any
 
+from jinit.checks import check_non_negative
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.shapes import of_rank, with_equal_taps
 from jinit.initializer import Recipe
@@ -37,12 +39,13 @@ def convolutional_delta_orthogonal(
 
     Differences: the first releases multiplied by the square root of `gain`.
     """
-    return delta_orthogonal(gain).recipe
+    return delta_orthogonal(check_non_negative("gain", gain)).recipe
 
 
 def _orthogonal(gain: float, ndim: int) -> Recipe:
     name = f"TensorFlow's convolutional_orthogonal_{ndim}d"
-    return of_rank(with_equal_taps(conv_orthogonal(gain).recipe, name), name, ndim + 2)
+    recipe = conv_orthogonal(check_non_negative("gain", gain)).recipe
+    return of_rank(with_equal_taps(recipe, name), name, ndim + 2)
 
 
 @borrow("tensorflow")

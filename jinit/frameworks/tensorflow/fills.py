@@ -1,10 +1,12 @@
 """`tf.compat.v1`: what does not depend on fans.
 
 May import: numpy, `jinit.core`, `jinit.initializer`, `jinit.schemes`, and of `jinit.frameworks`
-borrowing, shapes.
+arguments, borrowing, shapes.
 
 An int as `seed` binds a key, and the initializer is then called with the shape alone: see
 `jinit.frameworks.seeding`. TensorFlow 2's classes are Keras': `jinit.frameworks.keras`.
+
+Reference: TensorFlow 1.15, `tensorflow/python/ops/init_ops.py`.
 """
 
 import math
@@ -15,6 +17,7 @@ import numpy as np
 from jinit.checks import check_number
 from jinit.core.inputs import check_holds
 from jinit.core.laws import Constant
+from jinit.frameworks.arguments import check_ends
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.shapes import of_rank
 from jinit.initializer import Elementwise, Recipe
@@ -73,7 +76,7 @@ def constant_initializer(value: Any = 0, dtype: Any = None) -> Recipe:
 
     def law(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Constant:
         size = math.prod(shape)
-        if values.size > max(size, 1):
+        if 0 < size < values.size:
             raise ValueError(
                 f"`value` has {values.size} elements and weights of {shape} have {size}; "
                 "TensorFlow fills up what is too short, and refuses what is too long"
@@ -102,7 +105,9 @@ def random_uniform_initializer(
 
     Differences: Keras' is U[-0.05, 0.05) by default, JAX's U[0, 0.01).
     """
-    return uniform(low=minval, high=1.0 if maxval is None else maxval).recipe
+    maxval = 1.0 if maxval is None else maxval
+    check_ends(minval=minval, maxval=maxval)
+    return uniform(low=minval, high=maxval).recipe
 
 
 @borrow("tensorflow")

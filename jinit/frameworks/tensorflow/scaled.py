@@ -6,11 +6,13 @@ May import: `jinit.checks`, `jinit.fans`, `jinit.initializer`, `jinit.schemes`, 
 Fans are Keras': of `(*taps, in, out)` they are `taps * in` and `taps * out`, of a vector of n both
 are n, of a scalar 1. Early TensorFlow 1 cut its normals at two standard deviations and did not
 widen them, so that their standard deviation was 0.88 of the one asked for; `legacy=True` is that.
+
+Reference: TensorFlow 1.15, `tensorflow/python/ops/init_ops.py`.
 """
 
 from typing import Any
 
-from jinit.checks import check_choice, check_positive
+from jinit.checks import check_choice, check_non_negative, check_positive
 from jinit.fans import Fans
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.fan_rules import axes_fans, cut_recipe, with_vectors
@@ -238,7 +240,7 @@ def uniform_unit_scaling_initializer(
 
     Reference: Sussillo and Abbott 2014 (arXiv:1412.6558), section 2.3, for the factors.
     """
-    return uniform_unit_scaling(factor).recipe
+    return uniform_unit_scaling(check_non_negative("factor", factor)).recipe
 
 
 @borrow("tensorflow")
@@ -253,4 +255,4 @@ def orthogonal_initializer(gain: float = 1.0, seed: int | None = None, dtype: An
     Raises:
         ValueError: when drawing, the shape has fewer than two axes.
     """
-    return orthogonal(gain).recipe
+    return orthogonal(check_non_negative("gain", gain)).recipe

@@ -1,16 +1,20 @@
 """`torch.nn.init`: what does not depend on fans, and torch's table of gains.
 
 May import: `jinit.checks`, `jinit.gains`, `jinit.initializer`, `jinit.schemes`, and of
-`jinit.frameworks` borrowing, shapes.
+`jinit.frameworks` arguments, borrowing, shapes.
 
 Arguments, their order and their defaults are torch's, without the tensor, whose place the shape
 takes, and without the generator, whose place the key takes. Kernels are `(*taps, in, out)`;
 `layout="OI..."` is torch's own order.
+
+Reference: torch 2.13, `torch/nn/init.py`.
 """
 
 from typing import Any
 
 import jinit.gains as gains
+from jinit.checks import check_non_negative, check_positive
+from jinit.frameworks.arguments import check_ends
 from jinit.frameworks.borrowing import borrow
 from jinit.frameworks.shapes import of_rank
 from jinit.initializer import Recipe
@@ -76,6 +80,7 @@ def uniform_(a: float = 0.0, b: float = 1.0, *, dtype: Any = None) -> Recipe:
 
     Differences: `jax.nn.initializers.uniform(s)` is U[0, s).
     """
+    check_ends(a=a, b=b)
     return uniform(low=a, high=b).recipe
 
 
@@ -97,7 +102,7 @@ def normal_(mean: float = 0.0, std: float = 1.0, *, dtype: Any = None) -> Recipe
     Differences: the standard deviation comes second, and is 1 by default; in JAX it comes first,
     and is 0.01.
     """
-    return normal(std, mean=mean).recipe
+    return normal(check_non_negative("std", std), mean=mean).recipe
 
 
 @borrow("torch")
@@ -123,7 +128,8 @@ def trunc_normal_(
 
     Differences: JAX's `truncated_normal` takes its bounds in standard deviations.
     """
-    return truncated_normal(std, mean=mean, bounds=(a, b)).recipe
+    check_ends(a=a, b=b)
+    return truncated_normal(check_positive("std", std), mean=mean, bounds=(a, b)).recipe
 
 
 @borrow("torch", keyless=True)

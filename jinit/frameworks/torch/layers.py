@@ -1,6 +1,6 @@
 """What the layers of `torch.nn` start from.
 
-May import: `jinit.checks`, `jinit.schemes`, and of `jinit.model` values; of `jinit.frameworks`
+May import: `jinit.checks`, `jinit.schemes`, and of `jinit.frameworks`
 cells, kernels, layers, torch.scaled.
 
 A layer's function takes what its bias depends on, under torch's names, and returns the schemes.
@@ -22,10 +22,9 @@ from typing import Any, NamedTuple
 from jinit.checks import check_integer
 from jinit.frameworks.cells import uniform_by_hidden
 from jinit.frameworks.kernels import attention_in_uniform, bias_by_kernel
-from jinit.frameworks.layers import Layer, connections, size
+from jinit.frameworks.layers import Layer, Start, connections, size
 from jinit.frameworks.torch.scaled import kaiming_uniform_, xavier_normal_, xavier_uniform_
 from jinit.initializer import Initializer
-from jinit.model.values import Value
 from jinit.schemes.bias import torch_bias
 from jinit.schemes.combinators import zero_rows
 from jinit.schemes.constants import constant, ones, zeros
@@ -61,10 +60,10 @@ _Taps = int | Sequence[int] | None
 class Recurrent(NamedTuple):
     """The start of a recurrent layer; torch's names of its parameters, without their numbers."""
 
-    weight_ih: Value
-    weight_hh: Value
-    bias_ih: Value
-    bias_hh: Value
+    weight_ih: Start
+    weight_hh: Start
+    bias_ih: Start
+    bias_hh: Start
 
 
 class Attention(NamedTuple):
@@ -84,9 +83,9 @@ class Attention(NamedTuple):
     """
 
     in_proj_weight: Initializer | None
-    query: Value
-    key: Value
-    value: Value
+    query: Start
+    key: Start
+    value: Start
     in_proj_bias: Initializer
     out_proj_weight: Initializer
     out_proj_bias: Initializer
@@ -116,8 +115,8 @@ def linear(in_features: int | None = None, *, layout: str | None = None) -> Laye
     return Layer(kaiming_uniform_(a=_SLOPE, layout=layout), _bias(size("in_features", in_features)))
 
 
-def _bias(fan_in: float | None) -> Value:
-    value: Value = bias_by_kernel() if fan_in is None else torch_bias(fan_in)
+def _bias(fan_in: float | None) -> Start:
+    value: Start = bias_by_kernel() if fan_in is None else torch_bias(fan_in)
     return value
 
 
@@ -302,7 +301,7 @@ def rnn(hidden_size: int | None = None) -> Recurrent:
     0.0833
     """
     hidden = size("hidden_size", hidden_size)
-    each: Value = uniform_by_hidden(hidden_size=None) if hidden is None else torch_bias(hidden)
+    each: Start = uniform_by_hidden(hidden_size=None) if hidden is None else torch_bias(hidden)
     return Recurrent(each, each, each, each)
 
 

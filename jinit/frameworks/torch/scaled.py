@@ -5,6 +5,9 @@ May import: `jinit.checks`, `jinit.fans`, `jinit.initializer`, `jinit.schemes`, 
 
 Torch reads fans of the shape alone: `fan_in = in * taps`, `fan_out = out * taps`, strides and
 groups unseen. So do these, for kernels `(*taps, in, out)` unless axes or `layout` say otherwise.
+
+Reference: torch 2.13, `torch/nn/init.py`; Glorot and Bengio 2010 (AISTATS), He et al. 2015
+(arXiv:1502.01852), Saxe et al. 2014 (arXiv:1312.6120), Martens 2010.
 """
 
 from typing import Any
@@ -235,5 +238,6 @@ def sparse_(
     Differences: `jinit.sparse` counts the weights *into* an output. A product that is whole but
     for rounding, as 0.07 * 100, is taken as whole here; torch takes the next number.
     """
+    check_non_negative("std", std)
     recipe = sparse(sparsity, std, in_axis=-1, out_axis=-2).recipe
     return of_rank(in_layout(recipe, layout), "torch's sparse_", 2)
