@@ -26,7 +26,7 @@ from jinit.model.targets.arrays import is_abstract, is_array
 from jinit.model.targets.dispatch import describe_target
 from jinit.model.targets.trees import Flat, flatten_tree
 
-__all__ = ["Model", "Wanted", "describe_model"]
+__all__ = ["Model", "Wanted", "check_value", "describe_model"]
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,21 @@ class Model:
         return self.rest is None or len(self.filled) == len(self.rest.leaves)
 
     def rebuild(self, values: Mapping[str, Any], rest: Any = None) -> Any:
-        """The model with values by path, and others for what has none, as `rest_of` computes."""
-        params = [values[one.path] for one in self.parameters]
+        """The model with values by path, and others for what has none, as `rest_of` computes.
+
+        Raises:
+            ValueError: something would be left without a value: shapes do not get out.
+        """
+        params = [values.get(one.path) for one in self.parameters]
+        for one, value in zip(self.parameters, params, strict=True):
+            check_value(one.path, value)
         if self.rest is None:
             return self.structure.rebuild(params, None)
         others = self.rest.values() if rest is None else flatten_tree(rest).values()
         for place, one in zip(self.filled, self.wanted[len(params) :], strict=True):
             others[place] = values.get(one.path, others[place])
+        for parts, value in zip(self.rest.paths, others, strict=True):
+            check_value("/".join(parts), value)
         return self.structure.rebuild(params, self.rest.refilled(others))
 
 
@@ -128,11 +136,18 @@ def describe_model(
     rest = _rest_of(structure)
     if rest is None:
         return Model(structure, tuple(parameters))
-    places = [place for place, leaf in enumerate(rest.values()) if _is_statistic(leaf)]
+    pairs = enumerate(zip(rest.paths, rest.values(), strict=True))
+    places = [place for place, (parts, leaf) in pairs if _named(parts) and _is_statistic(leaf)]
     stacks = {one.module: one.leaf for one in parameters if one.leaf.stack}
     statistics = as_leaves([_cast(_slot(rest, place, stacks), dtype) for place in places])
     others = [Wanted(leaf, _owner(leaf.parts, rest), False) for leaf in statistics]
     return Model(structure, (*parameters, *others), rest, tuple(places))
+
+
+def check_value(path: str, value: Any) -> None:
+    """Raise unless something of a model has a value."""
+    if value is None or is_abstract(value):
+        raise ValueError(f"{path!r} has no value but {value!r}; nothing was loaded")
 
 
 def _rest_of(structure: Structure) -> Flat | None:
@@ -158,7 +173,7 @@ def _slot(rest: Flat, place: int, stacks: Mapping[Parts, Leaf]) -> Slot:
 
 
 def _named(parts: Parts) -> Parts:
-    """The path without the number of the state that NNX splits off."""
+    """The path without the number of the state that NNX splits off; Equinox has no more."""
     return parts[1:] if parts[0].isdigit() else parts
 
 

@@ -18,7 +18,7 @@ from jinit.pretrained.decisions import Decision
 from jinit.pretrained.drawing import plan_drawn
 from jinit.pretrained.leaves import Model, describe_model
 from jinit.pretrained.patterns import as_matching
-from jinit.pretrained.placing import check_placed, place, read_onto
+from jinit.pretrained.placing import place, read_onto
 from jinit.pretrained.policies import as_policy, ignored_names
 from jinit.pretrained.problems import raise_problems
 from jinit.pretrained.recipes import Recipe, read
@@ -248,8 +248,6 @@ def _own(decision: Decision) -> Any:
 
 
 def _rebuilt(model: Model, values: dict[str, Any], key: Any, *, computes_rest: bool) -> Any:
-    for one in model.parameters:
-        check_placed(one.path, values.get(one.path))
     rest = None
     if computes_rest:
         assert model.structure.rest_of is not None

@@ -17,7 +17,7 @@ from jinit.pretrained.operations import Array, Window
 from jinit.pretrained.recipes import Joined, Recipe, read, windowed
 from jinit.pretrained.sources import Source
 
-__all__ = ["cast", "check_placed", "place", "read_onto"]
+__all__ = ["cast", "place", "read_onto"]
 
 
 def read_onto(recipe: Recipe, source: Source, leaf: Leaf) -> jax.Array:
@@ -92,12 +92,6 @@ def cast(value: Any, leaf: Leaf, *, fresh: bool = False) -> Array:
                 f"as {float(array[lost][0]):g}; load it in a wider dtype"
             )
     return made
-
-
-def check_placed(path: str, value: Any) -> None:
-    """Raise unless a leaf has values: shapes alone do not leave this library."""
-    if isinstance(value, jax.ShapeDtypeStruct) or not hasattr(value, "dtype"):
-        raise ValueError(f"{path!r} has no value but {value!r}; nothing was loaded")
 
 
 def _narrows(old: Any, new: Any) -> bool:

@@ -1,10 +1,11 @@
 """What is wrong between a checkpoint and a model, all of it in one message.
 
-May import: the standard library, and of `jinit.pretrained` decisions, report, resolving, sources.
+May import: the standard library, and of `jinit.pretrained` matching, report, resolving, sources.
 """
 
 from collections.abc import Sequence
 
+from jinit.pretrained.matching import nearest
 from jinit.pretrained.report import LoadError
 from jinit.pretrained.resolving import Resolution
 from jinit.pretrained.sources import Source
@@ -23,8 +24,8 @@ def raise_problems(resolution: Resolution, others: Sequence[str], source: Source
     """Raise a LoadError if anything is wrong: the user's rules first, then leaves, then tensors."""
     lines = {
         "match": list(others),
-        "missing": _lines(resolution, "missing"),
-        "mismatched": _lines(resolution, "mismatched"),
+        "missing": _missing(resolution, source),
+        "mismatched": [decision.problem or "" for decision in resolution.of("mismatched")],
         "unexpected": [
             f"{name} {source[name]} is taken by no leaf" for name in resolution.report.unexpected
         ],
@@ -33,8 +34,7 @@ def raise_problems(resolution: Resolution, others: Sequence[str], source: Source
     if not wrong:
         return
     counts = ", ".join(f"{len(found)} {kind}" for kind, found in wrong.items() if kind != "match")
-    title = f"{source.description} does not fit the model{': ' if counts else ''}{counts}"
-    text = [title]
+    text = [f"{source.description} does not fit the model{': ' if counts else ''}{counts}"]
     for kind, found in wrong.items():
         text += [f"  {kind}: {line}" for line in found[:_SHOWN]]
         text += [f"  {kind}: and {len(found) - _SHOWN} more"] * (len(found) > _SHOWN)
@@ -44,5 +44,10 @@ def raise_problems(resolution: Resolution, others: Sequence[str], source: Source
     raise LoadError("\n".join(text), resolution.report)
 
 
-def _lines(resolution: Resolution, outcome: str) -> list[str]:
-    return [decision.problem or str(decision.wanted.leaf) for decision in resolution.of(outcome)]
+def _missing(resolution: Resolution, source: Source) -> list[str]:
+    """What is missing; of those that are shown, the names that come near."""
+    found: list[str] = []
+    for decision in resolution.of("missing"):
+        near = nearest(decision.path, source) if len(found) < _SHOWN else ""
+        found.append(f"{decision.problem}{near}")
+    return found

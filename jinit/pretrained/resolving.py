@@ -15,7 +15,7 @@ from jinit.pretrained.adapters.adapter import Adapter
 from jinit.pretrained.adapters.factors import LowRank
 from jinit.pretrained.decisions import Decision
 from jinit.pretrained.leaves import Model, Wanted
-from jinit.pretrained.matching import Matched, nearest
+from jinit.pretrained.matching import Matched
 from jinit.pretrained.policies import Choice, Policy
 from jinit.pretrained.recipes import Recipe, dtype_of, shape_of, tensors_of
 from jinit.pretrained.report import LoadReport
@@ -123,7 +123,7 @@ def _owners(model: Model, matched: Matched) -> dict[str, str]:
 def _decide(one: Wanted, matched: Matched, source: Source, policies: Policies) -> Decision:
     recipe = matched.recipes.get(one.path)
     if recipe is None:
-        return _absent(one, policies.on_missing.of(one.leaf), source)
+        return _absent(one, policies.on_missing.of(one.leaf))
     try:
         made = TensorSpec(shape_of(recipe, source), dtype_of(recipe, source))
     except ValueError as error:
@@ -138,7 +138,7 @@ def _decide(one: Wanted, matched: Matched, source: Source, policies: Policies) -
     return _unfit(one, policies, recipe, made, "", matched.hints.get(one.path, ""))
 
 
-def _absent(one: Wanted, choice: Choice | None, source: Source) -> Decision:
+def _absent(one: Wanted, choice: Choice | None) -> Decision:
     """A leaf without a tensor."""
     missing = Decision(one, "missing", reason="missing")
     if isinstance(choice, LowRank):  # decided with its kernel
@@ -147,7 +147,7 @@ def _absent(one: Wanted, choice: Choice | None, source: Source) -> Decision:
         return replace(missing, outcome="drawn")
     if choice in ("draw", "keep"):
         return _kept(missing)
-    return replace(missing, problem=f"{one.leaf} has no tensor{nearest(one.path, source)}")
+    return replace(missing, problem=f"{one.leaf} has no tensor")
 
 
 def _kept(decision: Decision) -> Decision:

@@ -2,6 +2,7 @@
 
 import json
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -13,6 +14,7 @@ from flax import nnx
 import jinit
 import jinit.model.drawing
 from jinit.pretrained import LoadError, open_source
+from jinit.pretrained.leaves import check_value
 from jinit.pretrained.sources import Source, TensorSpec
 
 KEY = jax.random.key(5)
@@ -405,6 +407,51 @@ def test_what_is_neither_parameter_nor_statistic_stays():
     np.testing.assert_array_equal(loaded["fc"].kernel[...], tensors["fc/kernel"])
     with pytest.raises(ValueError, match="`key` is needed, to compute what the model keeps beside"):
         jinit.load(build, tensors)
+
+
+class Buffered(eqx.Module):
+    fc: eqx.nn.Linear
+    buffer: jax.Array
+
+    def __init__(self):
+        self.fc = eqx.nn.Linear(2, 3, key=jax.random.key(1))
+        self.buffer = jnp.arange(4)
+
+
+def test_equinox_keeps_what_is_no_parameter():
+    tensors = {"fc/weight": drawn(3, 2), "fc/bias": drawn(3)}
+    for target in (Buffered(), Buffered):
+        loaded, report = jinit.load(target, tensors, key=KEY)
+        assert [row.path for row in report] == ["fc/weight", "fc/bias"]
+        np.testing.assert_array_equal(loaded.fc.weight, tensors["fc/weight"])
+        np.testing.assert_array_equal(loaded.buffer, np.arange(4))
+    with pytest.raises(ValueError, match="`key` is needed, to compute what the model keeps"):
+        jinit.load(Buffered, tensors)
+
+
+def test_nothing_without_a_value_gets_out():
+    with pytest.raises(
+        ValueError, match=r"'w' has no value but ShapeDtypeStruct.*nothing was load"
+    ):
+        check_value("w", leaf(2))
+    with pytest.raises(ValueError, match=r"'w' has no value but None"):
+        check_value("w", None)
+
+
+def test_metadata_boxes_survive():
+    class Boxed(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            init = nn.with_partitioning(nn.initializers.zeros, (None, "model"))
+            return nn.Dense(4, kernel_init=init, name="fc")(x)
+
+    tensors = {"fc/kernel": drawn(2, 4), "fc/bias": drawn(4)}
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("model",))
+    variables, _ = jinit.load(jinit.with_inputs(Boxed(), leaf(1, 2)), tensors, mesh=mesh)
+    box = variables["params"]["fc"]["kernel"]
+    assert box.names == (None, "model")
+    assert box.value.sharding.shard_shape((2, 4)) == (2, 2)
+    np.testing.assert_array_equal(box.value, tensors["fc/kernel"])
 
 
 # --- leaves that are one array ----------------------------------------------------------------
