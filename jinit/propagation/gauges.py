@@ -144,7 +144,7 @@ def _spread(z: Array, unit: Array, mean: Array, peak: Array) -> _Spread:
     """Of `z * unit`, whose mean is that of z times the unit."""
     variance = jnp.mean(jnp.square(z - mean))
     rms = jnp.sqrt(variance + jnp.square(mean))
-    return _Spread(peak, mean * unit, jnp.sqrt(variance) * unit, rms * unit)
+    return _Spread(_with_nan(peak, rms), mean * unit, jnp.sqrt(variance) * unit, rms * unit)
 
 
 def _rms(x: Array, axes: Shape) -> tuple[Array, Array]:
@@ -152,7 +152,12 @@ def _rms(x: Array, axes: Shape) -> tuple[Array, Array]:
     peak = jnp.max(jnp.abs(x), axis=axes, keepdims=True, initial=0.0)
     unit = _unit(peak)
     rms = unit * jnp.sqrt(jnp.mean(jnp.square(x / unit), axis=axes, keepdims=True))
-    return jnp.squeeze(peak, axes), jnp.squeeze(rms, axes)
+    return jnp.squeeze(_with_nan(peak, rms), axes), jnp.squeeze(rms, axes)
+
+
+def _with_nan(peak: Array, rms: Array) -> Array:
+    """The peak, or NaN where there is one: vectorized maxima on CPU may pass it over."""
+    return jnp.where(jnp.isnan(rms) & jnp.isfinite(peak), rms, peak)
 
 
 def _likeness(z: Array, spot: Spot) -> tuple[Array, Array]:

@@ -37,14 +37,15 @@ class Verdict:
 def told(value: float) -> str:
     """A number to two digits.
 
-    >>> told(0.7071), told(3.4e-05), told(12345.0), told(1.0)
+    >>> told(0.7071), told(3.4e-05), told(12345.0), told(0.999)
     ('0.71', '3.4e-5', '1.2e4', '1.0')
     """
     if not math.isfinite(value):
         return f"{value}"
-    if value == 0 or 0.001 <= abs(value) < 1000:
-        return f"{value:.2g}" if not 1 <= abs(value) < 9.95 else f"{value:.1f}"
     mantissa, exponent = f"{value:.1e}".split("e")
+    rounded = float(f"{mantissa}e{exponent}")
+    if rounded == 0 or 0.001 <= abs(rounded) < 1000:
+        return f"{rounded:.1f}" if 1 <= abs(rounded) < 10 else f"{rounded:g}"
     return f"{mantissa}e{int(exponent)}"
 
 

@@ -22,7 +22,7 @@ SAME = 0.999  # and above which they are
 THRESHOLDS = {"dead": (0.5, 0.9), "saturated": (0.5, 0.9)}  # shares: a warning, an error
 MEAN = 0.9  # share of the mean square
 UNEVEN = 1e4  # between gradients over weights of two layers
-SPREAD = 10.0  # of the largest singular value over the root mean square
+SPREAD = 100.0  # of the largest singular value over the median
 KEPT = 3.0  # a factor from end to end within which a scale is kept
 
 
@@ -156,11 +156,12 @@ def _uneven(rows: Sequence[Row], leaves: Sequence[Leaf]) -> Iterator[Verdict]:
 
 
 def _spectrum(spectrum: Spectrum) -> Iterator[Verdict]:
-    if spectrum.rms > 0 and spectrum.largest / spectrum.rms >= SPREAD:
+    """Directions that come through a hundred times as large as others."""
+    median = spectrum.quantile(0.5)
+    if spectrum.largest > 0 and median <= spectrum.largest / SPREAD:
         text = (
-            "the Jacobian from inputs to outputs is badly conditioned: its largest singular value "
-            f"({told(spectrum.largest)}) is {told(spectrum.largest / spectrum.rms)} times their "
-            "root mean square"
+            "the Jacobian from inputs to outputs is badly conditioned: half of its singular values "
+            f"are {told(median)} or less, and the largest is {told(spectrum.largest)}"
         )
         yield Verdict("spectrum", "warning", text)
 
