@@ -14,7 +14,7 @@ from jax.extend.core import JaxprEqn
 
 from jinit.axes import Shape
 from jinit.evaluation.evaluator import DERIVED
-from jinit.propagation.units import unit_axes
+from jinit.propagation.units import last_axis, moved_units, unit_axes
 from jinit.tracing.atoms import dtype_of, shape_of
 from jinit.tracing.calls import CALLS
 from jinit.tracing.jaxprs import inner_program
@@ -75,6 +75,13 @@ class Found:
     activation: tuple[Any, float | None] | None = None
 
 
+class _Value(NamedTuple):
+    """An outcome of a site, with its axes in whatever order: the site, and the axes of units."""
+
+    place: Place
+    units: Shape
+
+
 class Survey(Ledger):
     """A ledger that also keeps the sites.
 
@@ -90,7 +97,7 @@ class Survey(Ledger):
         self._found: dict[Place, Found] = {}
         self._met: dict[Place, int] = {}  # every operation, in the order of the program
         self._first: dict[tuple[Hashable, ...], int] = {}  # and the first inside each call
-        self._values: dict[int, Place] = {}  # sites by the values that come out of them
+        self._values: dict[int, _Value] = {}  # what comes out of sites, by its base
         self._made: dict[tuple[int, bytes], tuple[Place, JaxprEqn]] = {}  # functions of values
         self._entered_here: list[Record] = []
         self._recent: dict[int, Record] = {}  # by order; loops enter theirs twice
@@ -202,6 +209,7 @@ class Survey(Ledger):
             self._enter(eqn, place, "linear", role, signal)
             units = unit_axes(eqn, [isinstance(fact, Weights) for fact in facts])
             self._found[place] = replace(self._found[place], channels=units)
+            self._values[signal.base] = _Value(place, units)
         elif roles & _SHIFTS:
             if before is not None:
                 self._move(eqn, before, place, signal)
@@ -212,10 +220,10 @@ class Survey(Ledger):
         elif signal.depth > max((one.depth for one in signals), default=0):
             self._enter(eqn, place, "sum", "sum", signal)
         elif before is not None and eqn.primitive.name in _RESHAPES:
-            self._values[signal.base] = before
+            self._values[signal.base] = _Value(before.place, moved_units(eqn, before.units))
 
-    def _site_before(self, signals: Sequence[Signal]) -> Place | None:
-        """The site whose outcome goes into an operation, and nothing else does."""
+    def _site_before(self, signals: Sequence[Signal]) -> _Value | None:
+        """The site's outcome that goes into an operation, and nothing else does."""
         if len(signals) != 1 or not signals[0].is_affine:
             return None
         return self._values.get(signals[0].base)
@@ -236,18 +244,21 @@ class Survey(Ledger):
             channels=self._units_of(shape, record),
         )
         if kind != "activation":
-            self._values[signal.base] = place
+            self._values[signal.base] = _Value(place, self._found[place].channels)
 
-    def _move(self, eqn: JaxprEqn, before: Place, place: Place, signal: Signal) -> None:
+    def _move(self, eqn: JaxprEqn, before: _Value, place: Place, signal: Signal) -> None:
         """What follows belongs to the site before: it is measured here."""
-        site = self._found.pop(before, None)
+        site = self._found.pop(before.place, None)
         if site is None:
             return
-        shape = shape_of(eqn.outvars[0])
-        kept = site.channels if len(shape) == len(site.shape) else _last_axis(shape)
-        dtype = dtype_of(eqn.outvars[0])
-        self._found[place] = replace(site, place=place, shape=shape, dtype=dtype, channels=kept)
-        self._values[signal.base] = place
+        self._found[place] = replace(
+            site,
+            place=place,
+            shape=shape_of(eqn.outvars[0]),
+            dtype=dtype_of(eqn.outvars[0]),
+            channels=before.units,
+        )
+        self._values[signal.base] = _Value(place, before.units)
 
     def _last(self, signal: Signal, kind: str) -> Record | None:
         """The use that a signal comes from: the last layer or norm, or the last of all."""
@@ -266,7 +277,7 @@ class Survey(Ledger):
         for site in reversed(self._found.values()):
             if record is not None and site.leaf == record.leaf and len(site.shape) == len(shape):
                 return site.channels
-        return _last_axis(shape)
+        return last_axis(shape)
 
     def _homed(self, site: Found) -> Found:
         """The site as the operation that it is inside of, where that is one."""
@@ -275,13 +286,9 @@ class Survey(Ledger):
             if path[: n + 1] in self._whole:
                 place, eqn = self._whole[path[: n + 1]]
                 shape, dtype = shape_of(eqn.outvars[0]), dtype_of(eqn.outvars[0])
-                channels = site.channels if len(shape) == len(site.shape) else _last_axis(shape)
+                channels = site.channels if len(shape) == len(site.shape) else last_axis(shape)
                 return replace(site, place=place, shape=shape, dtype=dtype, channels=channels)
         return site
-
-
-def _last_axis(shape: Shape) -> Shape:
-    return (len(shape) - 1,) if len(shape) > 1 else ()
 
 
 def _is_floating(eqn: JaxprEqn) -> bool:

@@ -10,7 +10,7 @@ from jax.extend.core import JaxprEqn
 from jinit.axes import Shape
 from jinit.tracing.atoms import shape_of
 
-__all__ = ["unit_axes"]
+__all__ = ["last_axis", "moved_units", "unit_axes"]
 
 
 def unit_axes(eqn: JaxprEqn, weights: Sequence[bool]) -> Shape:
@@ -24,8 +24,21 @@ def unit_axes(eqn: JaxprEqn, weights: Sequence[bool]) -> Shape:
         return (int(eqn.params["dimension_numbers"].out_spec[1]),)
     if eqn.primitive.name == "dot_general":
         return _of_product(eqn, weights.index(True))
-    ndim = len(shape_of(eqn.outvars[0]))
-    return (ndim - 1,) if ndim > 1 else ()
+    return last_axis(shape_of(eqn.outvars[0]))
+
+
+def moved_units(eqn: JaxprEqn, units: Shape) -> Shape:
+    """The axes of units after an operation that keeps values, from those before it."""
+    before, after = shape_of(eqn.invars[0]), shape_of(eqn.outvars[0])
+    if eqn.primitive.name == "transpose":
+        order = eqn.params["permutation"]
+        return tuple(sorted(order.index(axis) for axis in units))
+    return units if len(before) == len(after) else last_axis(after)
+
+
+def last_axis(shape: Shape) -> Shape:
+    """Where units are unless something tells: along the last of several axes."""
+    return (len(shape) - 1,) if len(shape) > 1 else ()
 
 
 def _of_product(eqn: JaxprEqn, side: int) -> Shape:
