@@ -163,6 +163,7 @@ MUTANTS = [
     Mutant("frameworks/keras/scaled.py", '"normal": "truncated_normal"', '"normal": "normal"', ("frameworks/test_keras.py::test_laws",)),
     Mutant("frameworks/seeding.py", "        if is_key(key):\n            _refuse", "        if False:\n            _refuse", ("frameworks/test_seeds.py",)),
     Mutant("frameworks/mxnet/structured.py", "Uniform(-1.0, 1.0), key", "Uniform(0.0, 1.0), key", ("frameworks/test_figures.py",)),
+    Mutant("model/adapting.py", "return init.replace(layout=_letters(axes, len(leaf.shape)))", "return init", ("frameworks/test_values.py",)),
     Mutant("model/adapting.py", 'not {"nonlinearity", "negative_slope"} <= init.options.keys()', '"nonlinearity" not in init.options', ("frameworks/test_values.py",)),
     # Weights that exist.
     Mutant("pretrained/operations.py", "slice(extent - cut.stop, extent - cut.start)", "slice(cut.start, cut.stop)", ("pretrained/test_operations.py",)),
@@ -177,4 +178,13 @@ MUTANTS = [
     Mutant("pretrained/adapters/kernel_size.py", "* (old / new)", "* 1.0", ("pretrained/test_adapters.py",)),
     Mutant("pretrained/adapters/widening.py", "return value.astype(np.float64) / copies.reshape(lengths)", "return value", ("pretrained/test_adapters.py",)),
     Mutant("pretrained/adapters/factors.py", "return Factors(exact - self.scale * product, a, b)", "return Factors(exact - product, a, b)", ("pretrained/test_factors.py",)),
+    # Checkpoints.
+    Mutant("pretrained/formats/safetensors.py", "if entry.start != end:", "if entry.start < end:", ("pretrained/test_hostile.py",)),
+    Mutant("pretrained/formats/safetensors.py", "if stop - start != spec.nbytes:", "if stop - start < spec.nbytes:", ("pretrained/test_hostile.py",)),
+    Mutant("pretrained/binary.py", "partial |= length < extent", "partial = length < extent", ("pretrained/test_sources.py",)),
+    Mutant("pretrained/headers.py", "if len(found) < len(pairs):", "if not found and pairs:", ("pretrained/test_hostile.py",)),
+    Mutant("pretrained/formats/sharded.py", "set(\"/\\\\:\\0\")", "set(\"/\")", ("pretrained/test_hostile.py",)),
+    Mutant("pretrained/formats/orbax.py", "not self.complete", "True", ("pretrained/test_hostile.py",)),
+    Mutant("pretrained/measuring.py", "+= float(reals @ reals) + apart**2 * self.count * reals.size / total", "+= float(reals @ reals)", ("pretrained/test_inspection.py",)),
+    Mutant("pretrained/writers/msgpack.py", "values.nbytes <= LONGEST_CHUNK", "True", ("pretrained/test_converting.py",)),
 ]  # fmt: skip

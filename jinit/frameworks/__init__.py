@@ -9,9 +9,11 @@ unless `layout=` says otherwise. None of the frameworks needs to be installed.
 
 from jinit.frameworks import caffe, equinox, haiku, keras, lux, mxnet, tensorflow, torch
 from jinit.frameworks.glossary import Comparison, Meaning, compare
+from jinit.frameworks.layers import Layer
 
 __all__ = [
     "Comparison",
+    "Layer",
     "Meaning",
     "caffe",
     "compare",

@@ -19,6 +19,8 @@ __all__ = ["adapt"]
 
 # Options by which a scheme can be told a kernel's axes; one of them given means the user did.
 _AXES = {"in_axis", "out_axis", "batch_axis", "column_axis", "layout", "einsum", "groups", "fans"}
+# The same under other frameworks' names, and a bound that needs no axes.
+_AXES |= {"input_axes", "output_axes", "fan_in_axes", "lim"}
 # Schemes that hand the whole shape on to the scheme they hold.
 _WRAPPERS = {"clipped", "masked", "scaled"}
 
@@ -76,8 +78,27 @@ def _with_axes(init: Initializer, leaf: Leaf) -> Initializer:
         return init
     axes = leaf.axes
     if not {"in_axis", "out_axis", "batch_axis"} <= init.options.keys():
+        if "layout" in init.options and _has_letters(leaf):
+            return init.replace(layout=_letters(axes, len(leaf.shape)))
         return init if _fits_stack(init, leaf) else _by_layer(init, leaf)
     return init.replace(in_axis=axes.in_axis, out_axis=axes.out_axis, batch_axis=axes.batch_axis)
+
+
+def _has_letters(leaf: Leaf) -> bool:
+    """Whether a layout can say a kernel's axes: one of inputs, one of outputs, the rest taps."""
+    axes = leaf.axes
+    return axes is not None and (len(axes.in_axis), len(axes.out_axis), axes.batch_axis) == (
+        1,
+        1,
+        (),
+    )
+
+
+def _letters(axes: Axes, ndim: int) -> str:
+    """The layout of a kernel, its taps numbered: "OI01" of a convolution in torch's order."""
+    taps = axes.receptive_axis(ndim)
+    named = {axes.in_axis[0]: "I", axes.out_axis[0]: "O"}
+    return "".join(named.get(axis) or str(taps.index(axis)) for axis in range(ndim))
 
 
 def _unknown_axes(leaf: Leaf) -> str:

@@ -284,3 +284,31 @@ def test_fans_follow_the_use_of_a_leaf_and_gains_do_not():
         params, {"**/heads/kernel": jinit.he_normal, "**": jinit.zeros}, usage=usage
     )
     assert "gelu" in repr([row.init for row in native])
+
+
+def test_axes_that_are_given_stand():
+    """In the framework's own words too."""
+    shapes = {"heads": {"kernel": jax.ShapeDtypeStruct((16, 4, 8), jnp.float32)}}
+    rules = {"**": keras.HeNormal(input_axes=(0,), output_axes=(1, 2))}
+    layouts = {"heads/kernel": "BIO"}
+    plan = jinit.plan(shapes, rules, layouts=layouts)
+    assert plan["heads/kernel"].std == pytest.approx((2 / 16) ** 0.5)
+
+
+def test_structures_follow_the_order_of_a_leaf():
+    """Equinox stores (out, in, *taps): what has a layout is told so."""
+    eqx = pytest.importorskip("equinox")
+
+    def models():
+        return eqx.nn.Linear(200, 30, key=KEY), eqx.nn.Conv2d(3, 5, 3, key=KEY)
+
+    linear, conv = eqx.filter_eval_shape(models)
+    rules = {"weight": torch.sparse_(0.4), "**": jinit.zeros}
+    weight = jinit.initialize(linear, rules, KEY).weight
+    assert weight.shape == (30, 200)
+    assert ((np.asarray(weight) == 0).sum(0) == 12).all()
+    rules = {"weight": torch.dirac_(), "**": jinit.zeros}
+    kernel = jinit.initialize(conv, rules, KEY).weight
+    expected = np.zeros((5, 3, 3, 3))
+    expected[np.arange(3), np.arange(3), 1, 1] = 1
+    np.testing.assert_array_equal(kernel, expected)
