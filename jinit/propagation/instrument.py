@@ -113,7 +113,11 @@ class _Itself:
 
 
 def _hashable(function: Any) -> Hashable:
-    """A function, or what stands for it, as its module cannot be hashed."""
+    """What a function is compared by: a method by its object, what cannot be hashed by identity."""
+    owner = getattr(function, "__self__", None)
+    method = getattr(function, "__func__", None)
+    if method is not None and _is_hashable(owner):
+        return method, owner  # methods of equal modules are unequal themselves
     return function if _is_hashable(function) else _Itself(function)
 
 

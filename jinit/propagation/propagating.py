@@ -110,7 +110,8 @@ def propagate(
 def _values(params: Opened, arguments: Opened) -> list[Any]:
     """All arrays; each must have values."""
     arrays = [*params.values, *arguments.values]
-    names = [paths[0] if paths else "an array beside the parameters" for paths in params.paths]
+    beside = ("an array beside the parameters",)
+    names = [(paths or beside)[0] or "params" for paths in params.paths]
     names += ["an input"] * len(arguments.values)
     for name, array in zip(names, arrays, strict=True):
         if isinstance(array, jax.ShapeDtypeStruct):
