@@ -29,7 +29,7 @@ class Layer(NamedTuple):
 
 
 def size(name: str, value: int | None) -> int | None:
-    """`value`, if it is a positive int or None."""
+    """`value`, if it is an int that is not negative, or None."""
     return None if value is None else check_integer(name, value, least=0)
 
 

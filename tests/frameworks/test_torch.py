@@ -311,6 +311,19 @@ def test_attention_of_other_widths(torch):
         assert_twins(getattr(start, name)(KEY, theirs.shape), theirs)
 
 
+def test_in_a_layer_of_flax():
+    """As `kernel_init` and `bias_init`: torch's bound, reached and not passed."""
+    from flax import linen as nn
+
+    start = ours.conv2d(16, 3)
+    layer = nn.Conv(400, (3, 3), kernel_init=start.weight, bias_init=start.bias)
+    params = layer.init(KEY, np.zeros((1, 4, 4, 16), np.float32))["params"]
+    for weights in params.values():
+        largest = float(np.abs(weights).max())
+        # The largest of n is log(1e7) / n below the bound, or further, once in 10^7.
+        assert 1 - math.log(1e7) / weights.size < largest * 12 <= 1 + 1e-6
+
+
 def test_biases_without_sizes_read_the_kernel_beside_them():
     start = ours.conv2d()
     rules = jinit.Rules({"**/kernel": start.weight, "**/bias": start.bias})
