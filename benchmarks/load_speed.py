@@ -7,7 +7,8 @@ Each file has 1 GiB (`GIB`) of float32 in matrices of 16 MiB, and lies in the pa
 end with `jax.device_put` of every tensor. Memory is that of a new process each: the highest it had
 beyond its start and the parameters. Shards are eight parts of each matrix along either axis; what
 the process read is the system's own account; of a file that is mapped, as torch's is, pages count
-as memory too, though the system may take them back at any time. `loading.py` measures `jinit.load`, whole models.
+as memory too, though the system may take them back at any time. `loading.py` measures `jinit.load`,
+whole models.
 """
 
 import importlib

@@ -181,7 +181,7 @@ MUTANTS = [
     # Checkpoints.
     Mutant("pretrained/formats/safetensors.py", "if entry.start != end:", "if entry.start < end:", ("pretrained/test_hostile.py",)),
     Mutant("pretrained/formats/safetensors.py", "if stop - start != spec.nbytes:", "if stop - start < spec.nbytes:", ("pretrained/test_hostile.py",)),
-    Mutant("pretrained/binary.py", "partial |= length < extent", "partial = length < extent", ("pretrained/test_sources.py",)),
+    Mutant("pretrained/binary.py", "first += cut.start * row", "first += cut.start", ("pretrained/test_sources.py",)),
     Mutant("pretrained/headers.py", "if len(found) < len(pairs):", "if not found and pairs:", ("pretrained/test_hostile.py",)),
     Mutant("pretrained/formats/sharded.py", "set(\"/\\\\:\\0\")", "set(\"/\")", ("pretrained/test_hostile.py",)),
     Mutant("pretrained/formats/orbax.py", "not self.complete", "True", ("pretrained/test_hostile.py",)),

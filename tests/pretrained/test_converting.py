@@ -88,7 +88,9 @@ def test_flax_reads_it(paths):
 def test_flax_reads_arrays_in_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr("jinit.pretrained.writers.msgpack.LONGEST_CHUNK", 30)
     convert(TREE, tmp_path / "m.msgpack")
-    restored = serialization.msgpack_restore((tmp_path / "m.msgpack").read_bytes())
+    content = (tmp_path / "m.msgpack").read_bytes()
+    assert content.count(b"__msgpack_chunked_array__") == 3  # those of more than 30 bytes
+    restored = serialization.msgpack_restore(content)
     assert np.array_equal(restored["block"]["t"], KERNEL.T)
     with open_source(tmp_path / "m.msgpack") as found:
         assert_holds(found, open_source(TREE))
