@@ -1,6 +1,6 @@
 """Leaves that no tensor fills, drawn by rules: those alone, each from the key of its path.
 
-May import: the standard library, of `jinit.model` leaf, planning, rows, structure, and of
+May import: the standard library, of `jinit.model` leaf, planning, ruleset, and of
 `jinit.pretrained` leaves.
 """
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from jinit.model.leaf import as_leaves
 from jinit.model.planning import Plan, decide_rows
+from jinit.model.ruleset import as_rules
 from jinit.pretrained.leaves import Model
 
 __all__ = ["plan_drawn"]
@@ -18,14 +19,17 @@ __all__ = ["plan_drawn"]
 _LOADED = "loaded"
 
 
-def plan_drawn(model: Model, rules: Any, paths: Sequence[str]) -> Plan:
-    """The plan of the leaves at some paths alone; rules must fit the whole model.
+def plan_drawn(model: Model, rules: Any, paths: Sequence[str]) -> Plan | None:
+    """The plan of the leaves at some paths alone, if any; rules must fit the whole model.
 
     Raises:
         jinit.RuleError: a rule hits no leaf, or one of these follows no rule.
         ValueError: a scheme does not fit its leaf.
     """
     wanted = set(paths)
+    if not wanted:
+        as_rules(rules).assign(as_leaves(model.structure.slots), [False] * len(model.parameters))
+        return None
     slots = [
         slot if "/".join(slot.parts) in wanted else replace(slot, value=_LOADED)
         for slot in model.structure.slots

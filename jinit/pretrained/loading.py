@@ -144,7 +144,7 @@ def _checked_plan(model: Model, resolution: Resolution, rules: Any, key: Any) ->
     shown = ", ".join(drawn[:5]) + (f" and {len(drawn) - 5} more" if len(drawn) > 5 else "")
     if drawn and rules is None:
         raise ValueError(f"`rules` are needed, to draw {shown}")
-    plan = plan_drawn(model, rules, drawn) if drawn else None
+    plan = None if rules is None else plan_drawn(model, rules, drawn)
     needing = [d.path for d in resolution.of("adapted") if d.adapter and d.adapter.needs_key]
     needing += [split.a for split in resolution.splits if split.law.needs_key]
     if key is None and (drawn or needing):

@@ -10,6 +10,7 @@ leaf's own axes say where each goes.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from jinit.axes import Axes
 from jinit.pretrained.leaves import Wanted
@@ -24,6 +25,9 @@ from jinit.pretrained.operations import (
 from jinit.pretrained.sources import TensorSpec
 
 __all__ = ["Layer", "Made", "attention", "bias_operations", "plain", "weight_operations"]
+
+# By the leaf's path, the tensor's name in the module and the operations.
+Made: TypeAlias = dict[str, tuple[str, tuple[Operation, ...]]]
 
 _BIASES = ("bias", "norm_bias")
 _STATISTICS = {"running_mean": ("mean", "average"), "running_var": ("var",)}
@@ -52,10 +56,6 @@ class Layer:
         return self.wanted.leaf.role
 
 
-class Made(dict[str, tuple[str, tuple[Operation, ...]]]):
-    """By the leaf's path, the tensor's name in the module and the operations."""
-
-
 def plain(tensors: Mapping[str, TensorSpec], layers: Sequence[Layer], stored: bool) -> Made:
     """A layer with a weight, a bias, statistics; and what bears an equal name.
 
@@ -67,7 +67,7 @@ def plain(tensors: Mapping[str, TensorSpec], layers: Sequence[Layer], stored: bo
     Raises:
         ValueError: a kernel's axes are not known.
     """
-    made = Made()
+    made: Made = {}
     own = [layer for layer in layers if len(layer.within) == 1]
     for name, spec in tensors.items():
         layer = _taker(name, spec, own)
@@ -179,7 +179,7 @@ def attention(tensors: Mapping[str, TensorSpec], layers: Sequence[Layer], stored
         layers: leaves of the module that it goes to, which has modules "query", "key", "value".
         stored: whether matrices are kept as (in, out).
     """
-    made = Made()
+    made: Made = {}
     for number, name in enumerate(_SPLIT):
         for layer in layers:
             if layer.within[:1] == (name,) and len(layer.within) == 2:

@@ -246,6 +246,6 @@ def _layer(one: Wanted, path: str) -> Layer:
 
 
 def _around(name: str) -> Iterator[str]:
-    """A module and those that it is in."""
+    """A module and those that it is in, the root first."""
     words = name.split(".")
-    yield from (".".join(words[:at]) for at in range(1, len(words) + 1))
+    yield from (".".join(words[:at]) for at in range(len(words) + 1))

@@ -104,7 +104,6 @@ class Names:
     def __init__(self, pairs: Sequence[Pair], wanted: Sequence[Wanted]) -> None:
         self.pairs = pairs
         self.problems: list[str] = []
-        self._used: set[Pair] = set()
         self._by_tokens: dict[Tokens, set[str]] = {}
         self._stacked: set[str] = set()
         for one in wanted:
@@ -127,12 +126,13 @@ class Names:
         return None if known is None else (known, place)
 
     def idle(self, names: Iterable[str]) -> list[str]:
-        """A line for each pair that no module followed."""
-        known = [name for name in names if name]
+        """A line for each pattern of a pair that fits none of these modules."""
+        known = list(dict.fromkeys(names))
         return [
-            f"the pair {pair} in `pairs` fits no module{nearest(str(pair), known)}"
+            f"the pair {pair} in `pairs` fits no module{nearest(pattern, filter(None, known))}"
             for pair in self.pairs
-            if pair not in self._used
+            for pattern in pair.patterns
+            if all(_filled(pattern, pair.template, name) is None for name in known)
         ]
 
     def _rewrite(self, name: str) -> tuple[str, int, Pair | None]:
@@ -144,7 +144,6 @@ class Names:
                 for place, pattern in enumerate(pair.patterns):
                     path = _filled(pattern, pair.template, around)
                     if path is not None:
-                        self._used.add(pair)
                         path = "/".join(part for part in (path, *words[cut:]) if part)
                         return path, place, pair if cut == len(words) else None
         return "/".join(words), 0, None

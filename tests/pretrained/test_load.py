@@ -285,6 +285,11 @@ def test_options_are_checked_before_anything_is_read(options, message):
     assert source.reads == []
 
 
+def test_rules_must_fit_even_where_nothing_is_drawn():
+    with pytest.raises(jinit.RuleError, match="rule 'tail/kernel' hits no leaf; the nearest paths"):
+        jinit.load(model(), weights(), rules={"tail/kernel": jinit.zeros, "**": jinit.ones})
+
+
 def test_keys_are_checked():
     with pytest.raises(TypeError, match=r"`key` must be a PRNG key"):
         jinit.load(model(), weights(), key=3)

@@ -94,6 +94,46 @@ def test_attention(options):
     assert_close(made, theirs)
 
 
+def test_attention_in_nnx():
+    module = randomized(Attention())
+    model = nnx.Dict(attn=nnx.MultiHeadAttention(2, 8, decode=False, rngs=nnx.Rngs(0)))
+    loaded, report = jinit.load(model, module.state_dict(), match=torch_to_flax())
+    assert report.totals["loaded"] == len(report) == 8
+    x = inputs(2, 5, 8)
+    y = torch.from_numpy(x)
+    assert_close(loaded["attn"](x), module.attn(y, y, y)[0])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path", "pairs"),
+    [
+        ("module.", "fc", {"module": ""}),
+        ("", "backbone/fc", {"": "backbone"}),
+        ("model.encoder.", "fc", {"model.encoder": ""}),
+        ("a.", "b/fc", {"*": "b"}),
+        ("a.", "b/fc", {"a": "c", "a.fc": "b/fc"}),
+    ],
+)
+def test_prefixes(prefix, path, pairs):
+    """Wrappers in a checkpoint, and wrappers in a model; what fits most of a name counts."""
+    tensors = {f"{prefix}fc.weight": np.ones((3, 4), np.float32)}
+    model = {"kernel": jax.ShapeDtypeStruct((4, 3), jnp.float32)}
+    for name in reversed(path.split("/")):
+        model = {name: model}
+    if "c" in pairs.values():
+        model["c"] = {"kernel": jax.ShapeDtypeStruct((1,), jnp.float32)}
+    on_missing = "error" if "c" not in model else {"c/*": "draw"}
+    _, report = jinit.load(
+        model,
+        tensors,
+        match=torch_to_flax(pairs),
+        on_missing=on_missing,
+        rules=jinit.zeros,
+        key=KEY,
+    )
+    assert report[f"{path}/kernel"].outcome == "loaded"
+
+
 class Fused(nn.Module):
     @nn.compact
     def __call__(self, x):
@@ -247,6 +287,7 @@ def test_kernels_of_unknown_axes_are_not_guessed():
 PAIRS = [
     ({"nothing": "fc"}, "the pair 'nothing' in `pairs` fits no module; the nearest are 'other'"),
     ({"fc": "head"}, "the pair 'fc' sends 'fc' to 'head', which is no module; the nearest are"),
+    ({("fc", "tail"): "fc"}, r"the pair \('fc', 'tail'\) in `pairs` fits no module; the nearest"),
     ({("fc", "other"): "fc"}, "would be made of several tensors|differ|different shapes"),
 ]
 
