@@ -1,6 +1,6 @@
 """The scale that brings an outcome's deviation to a target, for all of it or along some axes.
 
-May import: the standard library, jax, `jinit.axes`, and of `jinit.tracing` pieces.
+May import: the standard library, jax, NumPy, `jinit.axes`, and of `jinit.tracing` pieces.
 
 With y the kernel's outcome and b the bias that is added to it, both apart from their means, the
 variance of s y + b is  s^2 <y y> + 2 s <y b> + <b b>:  there is one positive s for which it is
@@ -9,10 +9,12 @@ target^2, as long as <b b> < target^2. The bias itself stays what it is.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jinit.axes import Shape
@@ -21,6 +23,7 @@ from jinit.tracing.pieces import Piece, Pieces
 __all__ = ["CONSTANT", "OVERCOME", "Asked", "Layout", "Pool", "layout_of", "wide"]
 
 CONSTANT = 1e-5  # a deviation below this part of the root mean square is rounding
+_FEW = 2**16  # entries that are summed in one go
 OVERCOME = -1.0  # stands for the scale of a kernel whose bias alone is too wide
 
 
@@ -104,52 +107,106 @@ def layout_of(axes: Sequence[Pieces], kept: Collection[int]) -> Layout:
     return Layout(tuple(split), tuple(reduced), tuple(full), tuple(apart))
 
 
-class Measured(NamedTuple):
-    """An outcome as it is, and the scale for its kernel, each in the shape `Layout.apart`.
+class Asked(NamedTuple):
+    """What is asked: a statistic, "std" or "rms", and its target.
 
     Attributes:
-        scale: the scale; 0 where the kernel's outcome is zero or constant, NaN where it is not
-            finite, `OVERCOME` where the bias alone is too wide.
-        before: the statistic of the whole outcome.
-        rms: the root mean square of the kernel's outcome.
+        statistic: "std" or "rms".
+        target: its target.
+        divided: whether outcomes may be divided over devices.
     """
-
-    scale: Any
-    before: Any
-    rms: Any
-
-
-class Asked(NamedTuple):
-    """What is asked: a statistic, "std" or "rms", and its target."""
 
     statistic: str
     target: Any
+    divided: bool = False
 
-    def measure(self, y: Any, bias: Any, layout: Layout) -> Measured:
-        """The scale for a kernel with the outcome `y`, to which `bias` (or None) is added."""
-        square, rms = self._centred(y, layout)
-        own = layout.mean(_squared(square))
-        target = jnp.asarray(self.target).astype(own.dtype)
-        if bias is None:
-            found, before = target / jnp.sqrt(own), jnp.sqrt(own)
-        else:
-            beside, _ = self._centred(jnp.broadcast_to(bias, y.shape), layout)
-            both = layout.mean(jnp.real(square * jnp.conj(beside)))
-            others = layout.mean(_squared(beside))
-            room = target**2 - others
-            root = jnp.sqrt(both**2 + own * jnp.maximum(room, 0))
-            found = jnp.where(room > 0, (root - both) / own, OVERCOME)
-            before = jnp.sqrt(jnp.maximum(own + 2 * both + others, 0))
-        return Measured(self._checked(found, own, rms), before, rms)
+    def measure(self, y: Any, bias: Any, layout: Layout) -> Any:
+        """The scale for a kernel with the outcome `y`, to which `bias` (or None) is added.
 
-    def _centred(self, y: Any, layout: Layout) -> tuple[Any, Any]:
-        """The outcome apart from its mean, if that does not count, and its root mean square."""
-        rms = jnp.sqrt(layout.mean(_squared(y)))
-        return (y - layout.mean(y) if self.statistic == "std" else y), rms
+        Returns:
+            Three numbers, each in the shape `layout.apart`: the scale, which is 0 where the
+            kernel's outcome is zero or constant, NaN where it is not finite and `OVERCOME` where
+            the bias alone is too wide; the statistic of the whole outcome; and the root mean square
+            of the kernel's.
+        """
+        return _measure(y, bias, self.target, layout, self.statistic, self.divided)
 
-    def _checked(self, found: Any, own: Any, rms: Any) -> Any:
-        found = jnp.where(jnp.sqrt(own) <= CONSTANT * rms, 0.0, found)
-        return jnp.where(jnp.isfinite(own), found, jnp.nan)
+
+@partial(jax.jit, static_argnums=(3, 4, 5))
+def _measure(y: Any, bias: Any, target: Any, layout: Layout, statistic: str, divided: bool) -> Any:
+    """Traced once for all layers of one shape."""
+    values = [y.reshape(layout.split)]
+    if bias is not None:
+        values.append(jnp.broadcast_to(bias, y.shape).reshape(layout.split))
+    few = layout.count <= _FEW and not divided
+    means, products = _moments(values, layout, few, statistic == "std")
+    own = products[0]
+    rms = jnp.sqrt(own + _squared(means[0])) if statistic == "std" else jnp.sqrt(own)
+    target = jnp.asarray(target).astype(own.dtype)
+    if bias is None:
+        before = jnp.sqrt(own)
+        found = target / before
+    else:
+        both, others = products[1:]
+        room = target * target - others
+        root = jnp.sqrt(both * both + own * jnp.maximum(room, 0))
+        found = jnp.where(room > 0, (root - both) / own, OVERCOME)
+        before = jnp.sqrt(jnp.maximum(own + 2 * both + others, 0))
+    found = jnp.where(jnp.sqrt(own) <= CONSTANT * rms, 0.0, found)
+    found = jnp.where(jnp.isfinite(own), found, jnp.nan)
+    kept = jnp.stack([found, before, rms])
+    return jnp.broadcast_to(kept, (3, *layout.full)).reshape(3, *layout.apart)
+
+
+def _moments(
+    values: Sequence[Any], layout: Layout, few: bool, centered: bool
+) -> tuple[list[Any], list[Any]]:
+    """Means (where they count), and mean products of two values, the first with itself first.
+
+    Few entries are summed in one go, apart from one of themselves so that nothing cancels; many in
+    two, apart from their mean.
+    """
+    axes = layout.reduced
+    origins = [_first(x, axes) if few else _mean(x, axes) for x in values]
+    apart = [x - origin if centered else x for x, origin in zip(values, origins, strict=True)]
+    pairs = [(n, m) for n in range(len(values)) for m in range(n, len(values))]
+    products = [jnp.real(apart[n] * jnp.conj(apart[m])) for n, m in pairs]
+    if not few:
+        return origins, [_mean(product, axes) for product in products]
+    sums = _summed([*apart, *products], axes)
+    means = [found / layout.count for found in sums]
+    off, raw = means[: len(values)], means[len(values) :]
+    if not centered:
+        return off, raw
+    inner = [jnp.real(off[n] * jnp.conj(off[m])) for n, m in pairs]
+    return (
+        [origin + mean for origin, mean in zip(origins, off, strict=True)],
+        [
+            a - b if n != m else jnp.maximum(a - b, 0)
+            for a, b, (n, m) in zip(raw, inner, pairs, strict=True)
+        ],
+    )
+
+
+def _first(x: Any, axes: Sequence[int]) -> Any:
+    """The first entry along some axes."""
+    stop = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
+    return jax.lax.slice(x, [0] * x.ndim, stop)
+
+
+def _mean(x: Any, axes: Sequence[int]) -> Any:
+    return replicated(jnp.mean(x, axes, keepdims=True))
+
+
+def _summed(terms: Sequence[Any], axes: Sequence[int]) -> list[Any]:
+    """The sums of several arrays along the same axes, in one loop."""
+    zeros = [np.zeros((), term.dtype) for term in terms]
+    found = jax.lax.reduce(tuple(terms), tuple(zeros), _added, tuple(axes))
+    return [jnp.expand_dims(total, tuple(axes)) for total in found]
+
+
+def _added(ones: Sequence[Any], others: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(one + other for one, other in zip(ones, others, strict=True))
 
 
 def _squared(y: Any) -> Any:

@@ -4,7 +4,7 @@ May import: jax, NumPy, and of `jinit.tracing` jaxprs, ledger, and of `jinit.eva
 tape, and of `jinit.data_dependent` moments, planning, stepping.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jinit.data_dependent.moments import Asked, wide
+from jinit.data_dependent.moments import Asked, Pool, wide
 from jinit.data_dependent.planning import Scheme
 from jinit.data_dependent.stepping import (
     Measuring,
@@ -29,17 +29,19 @@ from jinit.tracing.ledger import Place, Scope
 
 __all__ = ["Outcome", "Passes"]
 
+FOUND = ("scale", "before", "rms")
+
 
 class Outcome(NamedTuple):
     """What a pass leaves.
 
     Attributes:
         leaves: new values, by parameter.
-        state: vectors, as `jinit.data_dependent.stepping.Rescaling` has them.
+        state: by name the vectors "scale", "before" and "rms", and those of a pool, if there is one.
     """
 
     leaves: dict[int, Any]
-    state: dict[Hashable, Any]
+    state: dict[str, Any]
 
 
 class Passes:
@@ -49,7 +51,8 @@ class Passes:
         program: the model, from all of its arrays.
         scheme: what to do where.
         statistic: "std" or "rms".
-        shardings: of each parameter, where its new value is to be; None where that is left open.
+        shardings: of each parameter, and of each input after these, where it is if it is divided
+            over devices; new values of parameters are put there too.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Passes:
     ) -> None:
         self._program, self.scheme = program, scheme
         self.statistic, self._shardings = statistic, shardings
+        self._divided = any(sharding is not None for sharding in shardings)
         self._noted: list[Place] = []
 
     @cached_property
@@ -99,30 +103,34 @@ class Passes:
 
     def _rescale(self, arrays: Sequence[Any], known: tuple[Any, Any], target: Any) -> Outcome:
         tape = Tape(initial_state(self.scheme, *known), positions_of(self.scheme))
-        step = Rescaling(self.scheme, Asked(self.statistic, target))
+        step = Rescaling(self.scheme, Asked(self.statistic, target, self._divided))
         Evaluator(step).through(self._program, arrays, Scope(), tape)
-        return Outcome(self._applied(arrays, tape.state), tape.state)
+        vectors = dict(zip(FOUND, tape.state["found"], strict=True))
+        if "pool" in tape.state:
+            vectors |= dict(zip(Pool._fields, tape.state["pool"], strict=True))
+        shifts = tape.state["shift"][0] if "shift" in tape.state else None
+        return Outcome(self._applied(arrays, vectors["scale"], shifts), vectors)
 
     def _measure(self, arrays: Sequence[Any]) -> list[Any]:
         tape = Tape()
-        step = Measuring(self.scheme, Asked(self.statistic, 1.0))
+        step = Measuring(self.scheme, Asked(self.statistic, 1.0, self._divided))
         Evaluator(step).through(self._program, arrays, Scope(), tape)
         self._noted = list(tape.notes)
         return list(tape.notes.values())
 
-    def _applied(self, arrays: Sequence[Any], state: dict[Any, Any]) -> dict[int, Any]:
+    def _applied(self, arrays: Sequence[Any], scale: Any, shifts: Any) -> dict[int, Any]:
         """The parameters, rescaled and shifted, each rounded once."""
         found = {}
-        scales = jnp.where(state["scale"] > 0, state["scale"], jnp.ones_like(state["scale"]))
+        scales = jnp.where(scale > 0, scale, jnp.ones_like(scale))
         for group in self.scheme.groups:
             for leaf, exponent in group.exponents.items():
                 block = self.scheme.blocks[leaf]
                 part = scales[block.offset : block.offset + block.size].reshape(block.broadcast)
                 power = part if exponent == 1 else part ** np.asarray(float(exponent), part.dtype)
                 found[leaf] = times(jnp.asarray(arrays[leaf]), power)
-        shifts = jnp.nan_to_num(state["shift"])
         for leaf, block in self.scheme.biases.items():
-            part = shifts[block.offset : block.offset + block.size].reshape(block.shape)
+            part = jnp.nan_to_num(shifts[block.offset : block.offset + block.size])
+            part = part.reshape(block.shape)
             bias = jnp.asarray(arrays[leaf])
             found[leaf] = (wide(bias) + part.astype(wide(bias).dtype)).astype(bias.dtype)
         return found

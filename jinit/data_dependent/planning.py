@@ -79,6 +79,12 @@ class Decision:
     shift: Shift | None = None
 
     @property
+    def once(self) -> bool:
+        """Whether what is decided on here is decided nowhere else, and never before."""
+        by_slice = any(not isinstance(pick.source, int) for _, pick in self.read.moving)
+        return not (self.reused or by_slice or self.site.where.looped)
+
+    @property
     def numbers(self) -> Any:
         """Where the numbers are that differ: an axis for each pick, one for features, or none."""
         fixed = np.broadcast_to(self.read.fixed, self.layout.apart)

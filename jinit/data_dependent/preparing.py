@@ -90,7 +90,8 @@ def _prepared(
     if not scheme.groups:
         reasons = "".join(f"\n  {path}: {why}" for path, why in left.items() if why not in _VECTORS)
         raise ValueError(f"no weight of the model can be rescaled{':' if reasons else ''}{reasons}")
-    shardings = [_sharding_of(value) for value in reading.params.values]
+    values = (*reading.params.values, *reading.arguments.values)
+    shardings = [_sharding_of(value) for value in values]
     passes = Passes(reading.program, scheme, options.statistic, shardings)
     return Prepared(passes, left, _not_centered(scheme, reading, options), reading.ledger)
 

@@ -54,7 +54,7 @@ def run_passes(
     for count in range(1, limits.max_passes + 1):
         leaves, vectors = passes.rescale(arrays, passes.known(scale, arrays), target)
         state = {name: np.array(vector) for name, vector in vectors.items()}
-        found = _judge_together(state, pooled, passes.statistic)
+        found = _judge_together(state, pooled)
         first = found if first is None else first
         state["before"] = np.where(pooled, first, state["before"])
         check_state(passes.scheme, state, paths, f"{passes.statistic} {limits.target:g}")
@@ -76,14 +76,16 @@ def _pooled(passes: Passes) -> Any:
     return pooled
 
 
-def _judge_together(state: dict[str, Any], pooled: Any, statistic: str) -> Any:
+def _judge_together(state: dict[str, Any], pooled: Any) -> Any:
     """The statistics of all uses together; faults are noted in the state as single ones are."""
+    if "count" not in state:
+        return np.full(pooled.shape, np.nan)
+    met = pooled & (state["count"] > 0)
     with np.errstate(all="ignore"):
         found = np.sqrt(state["squares"] / state["count"])
         rms = np.sqrt(found**2 + state["mean"] ** 2)
-    same = (found <= CONSTANT * rms) & (state["count"] > 0)
     state["rms"] = np.where(pooled, rms, state["rms"])
-    faulty = np.where(same, 0.0, np.where(np.isinf(rms) | np.isnan(rms), np.nan, state["scale"]))
-    met = pooled & (state["count"] > 0)
-    state["scale"] = np.where(met, faulty, state["scale"]).astype(state["scale"].dtype)
+    judged = np.where(np.isfinite(rms), state["scale"], np.nan)
+    judged = np.where(found <= CONSTANT * rms, 0.0, judged)
+    state["scale"] = np.where(met, judged, state["scale"])
     return np.where(met, found, np.nan)

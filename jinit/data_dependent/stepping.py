@@ -36,8 +36,8 @@ def positions_of(scheme: Scheme) -> dict[Place, Any]:
 class Rescaling:
     """A step that decides on scales, and takes those decided on.
 
-    Of the tape's state it reads and writes the vectors "scale" (0 where nothing is decided yet),
-    "before" and "rms" of the same length, "shift", "pool" and "position".
+    Of the tape's state it reads and writes "found", of which the rows are scales (0 where nothing
+    is decided yet), statistics before and root mean squares; "pool", "shift" and "position".
     """
 
     def __init__(self, scheme: Scheme, asked: Asked) -> None:
@@ -72,7 +72,7 @@ class Rescaling:
         return operands
 
     def _taken(self, correction: Correction, operand: Any, place: Place, tape: Tape) -> Any:
-        known = _read(tape.state["scale"], self._where(correction.index, place, tape))
+        known = _read(tape.state["found"], self._where(correction.index, place, tape))[0]
         factor = jnp.where(known > 0, known, jnp.ones_like(known))
         factor = factor ** np.asarray(float(correction.exponent), factor.dtype)
         if factor.size == 1 or factor.ndim != operand.ndim:
@@ -94,56 +94,57 @@ class Rescaling:
         self, decision: Decision, y: Any, bias: Any, place: Place, tape: Tape
     ) -> tuple[Any, Any]:
         """A kernel's outcome, and the bias that is added to it, as they will be."""
-        read = self._where(decision.read, place, tape)
-        known = _read(tape.state["scale"], read)
         if decision.pooled:
-            self._pool(decision, times(y, known), bias, place, tape)
-            return times(y, known), bias
-        wanted, apart = wide(y), decision.shift
-        beside = None if bias is None or apart is not None else wide(bias)
-        mean: Any = None
-        if apart is not None:
-            mean = apart.layout.mean(wanted)
-            wanted = wanted - mean
-        measured = self._asked.measure(wanted, beside, decision.layout)
-        dtype = known.dtype
-        is_known = known != 0
-        scale = jnp.where(is_known, known, measured.scale.astype(dtype))
-        self._write(decision, place, tape, "scale", scale)
-        for name, value in (("before", measured.before), ("rms", measured.rms)):
-            old = _read(tape.state[name], read)
-            new = jnp.where(is_known, old, value.astype(dtype))
-            self._write(decision, place, tape, name, new)
+            return self._pooled(decision, y, bias, place, tape), bias
+        kernel, shift, mean = wide(y), decision.shift, None
+        if shift is not None:
+            mean = shift.layout.mean(kernel)
+            kernel = kernel - mean
+        beside = None if bias is None or shift is not None else wide(bias)
+        found = self._asked.measure(kernel, beside, decision.layout)
+        found = self._decided(decision, found, place, tape)
+        scale = found[0]
         factor = jnp.where(scale == 0, jnp.ones_like(scale), scale)
-        if apart is not None:
-            mean = jnp.where(scale == 0, jnp.nan, mean * factor.astype(mean.dtype))
+        if shift is not None:
+            mean = jnp.where(scale == 0, jnp.nan, mean * factor.astype(kernel.dtype))
             bias = self._shifted(decision, mean, bias, place, tape)
         return times(y, factor), bias
+
+    def _decided(self, decision: Decision, found: Any, place: Place, tape: Tape) -> Any:
+        """What is found in a place, or has been found for the same parameters before."""
+        vectors = tape.state["found"]
+        found = found.astype(vectors.dtype)
+        if not decision.once:
+            known = _read(vectors, self._where(decision.read, place, tape))
+            found = jnp.where(known[:1] != 0, known, found)
+        self._write(decision, place, tape, "found", found)
+        return found
 
     def _shifted(self, decision: Decision, mean: Any, bias: Any, place: Place, tape: Tape) -> Any:
         """The bias that removes a mean, if it is not known already; NaN is none."""
         shift = decision.shift
         assert shift is not None
         at = self._where(shift.index, place, tape)
-        known = _read(tape.state["shift"], at)
+        known = _read(tape.state["shift"], at)[0]
         found = jnp.broadcast_to(-mean.astype(known.dtype) - bias.astype(known.dtype), known.shape)
         added = jnp.where(jnp.isnan(known), found, known)
-        tape.state["shift"] = _written(tape.state["shift"], at, added)
+        tape.state["shift"] = _written(tape.state["shift"], at, added[None])
         return (bias.astype(known.dtype) + jnp.nan_to_num(added)).astype(bias.dtype)
 
-    def _pool(self, decision: Decision, y: Any, bias: Any, place: Place, tape: Tape) -> None:
-        """Add an outcome to those that are judged together."""
-        z = wide(y) if bias is None else wide(y) + wide(jnp.broadcast_to(bias, y.shape))
+    def _pooled(self, decision: Decision, y: Any, bias: Any, place: Place, tape: Tape) -> Any:
+        """A kernel's outcome by the scale that is tried; it is added to those judged together."""
         read = self._where(decision.read, place, tape)
-        pool = Pool(*(_read(tape.state[name], read) for name in Pool._fields))
+        y = times(y, _read(tape.state["found"], read)[0])
+        z = wide(y) if bias is None else wide(y) + wide(jnp.broadcast_to(bias, y.shape))
+        pool = Pool(*_read(tape.state["pool"], read))
         pool = pool.joined(z, decision.layout, self._asked.statistic)
-        for name, value in pool._asdict().items():
-            self._write(decision, place, tape, name, value.astype(read_dtype(tape)))
+        self._write(decision, place, tape, "pool", jnp.stack(pool))
+        return y
 
-    def _write(self, decision: Decision, place: Place, tape: Tape, name: str, value: Any) -> None:
+    def _write(self, decision: Decision, place: Place, tape: Tape, name: str, rows: Any) -> None:
         for index in decision.writes.values():
             at = self._where(index, place, tape)
-            tape.state[name] = _written(tape.state[name], at, value)
+            tape.state[name] = _written(tape.state[name], at, rows)
 
     def _where(self, index: Index, place: Place, tape: Tape) -> Any:
         """Positions in a vector: numbers, or what they are as the program runs."""
@@ -173,14 +174,9 @@ class Measuring:
         actions = self._scheme.actions.get(place)
         if actions is not None and actions.decision is not None:
             layout = actions.decision.layout
-            found = self._asked.measure(wide(outcome[0]), None, layout).before
+            _, found, _ = self._asked.measure(wide(outcome[0]), None, layout)
             tape.notes[place] = layout.pick(found)
         return outcome
-
-
-def read_dtype(tape: Tape) -> Any:
-    """The dtype of the numbers on a tape."""
-    return tape.state["scale"].dtype
 
 
 def _note_position(eqn: JaxprEqn, operands: Sequence[Any], number: int, tape: Tape) -> None:
@@ -201,27 +197,34 @@ def times(y: Any, factor: Any) -> Any:
     return (wide(y) * factor.astype(wide(y).dtype)).astype(y.dtype)
 
 
-def _read(vector: Any, at: Any) -> Any:
-    if isinstance(at, np.ndarray) and at.size == 1:
-        return vector[int(at.reshape(()))].reshape(at.shape)
-    return jnp.take(vector, at, mode="clip")
-
-
-def _written(vector: Any, at: Any, value: Any) -> Any:
-    """The vector with values at these positions, which may have axes of their own in front."""
+def _read(rows: Any, at: Any) -> Any:
+    """In each row, the numbers at these positions."""
     if at.size == 1:
-        start = (jnp.asarray(at).reshape(()),)
-        return jax.lax.dynamic_update_slice(vector, value.reshape(1), start)
-    value = jnp.broadcast_to(value.reshape((1,) * (at.ndim - value.ndim) + value.shape), at.shape)
-    return vector.at[at].set(value)
+        column = jax.lax.dynamic_slice_in_dim(rows, jnp.asarray(at).reshape(()), 1, axis=1)
+        return column.reshape(-1, *at.shape)
+    return jnp.take(rows, at, axis=1, mode="clip")
+
+
+def _written(rows: Any, at: Any, values: Any) -> Any:
+    """Rows with values at these positions, which may have axes of their own in front."""
+    count = rows.shape[0]
+    if at.size == 1:
+        start = (jnp.int32(0), jnp.asarray(at).reshape(()))
+        return jax.lax.dynamic_update_slice(rows, values.reshape(count, 1), start)
+    ones = (1,) * (at.ndim + 1 - values.ndim)
+    values = values.reshape(count, *ones, *values.shape[1:])
+    return rows.at[:, at].set(jnp.broadcast_to(values, (count, *at.shape)))
 
 
 def initial_state(scheme: Scheme, scale: Any, shift: Any) -> dict[Hashable, Any]:
     """The state of a tape at the beginning of a pass, with what is known already."""
     blank = scale * 0  # on the devices that it is on
     unknown = blank + jnp.nan
-    state: dict[Hashable, Any] = {"scale": scale, "before": unknown, "rms": unknown}
-    state |= dict.fromkeys(Pool._fields, blank)
-    state["shift"] = shift
-    state["position"] = jnp.zeros(max(1, len(scheme.positions)), jnp.int32)
+    state: dict[Hashable, Any] = {"found": jnp.stack([scale, unknown, unknown])}
+    if any(decision.pooled for decision in scheme.decisions):
+        state["pool"] = jnp.stack([blank] * len(Pool._fields))
+    if scheme.biases:
+        state["shift"] = shift[None]
+    if scheme.positions:
+        state["position"] = jnp.zeros(len(scheme.positions), jnp.int32)
     return state
