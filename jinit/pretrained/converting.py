@@ -18,8 +18,7 @@ from jinit.checks import check_choice
 from jinit.model.diagnosis.finding import count_noun
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.extras import require
-from jinit.pretrained.sources import Source, open_source
-from jinit.pretrained.writers.writer import Progress
+from jinit.pretrained.sources import Progress, Source, open_source
 
 __all__ = ["WRITTEN", "Converted", "convert", "format_of"]
 

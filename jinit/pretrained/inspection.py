@@ -23,8 +23,7 @@ from jinit.model.diagnosis.subjects import Subject
 from jinit.model.leaf import Leaf, as_leaves
 from jinit.model.targets.trees import describe_tree
 from jinit.pretrained.measuring import Measured, measure_tensor
-from jinit.pretrained.sources import Source, TensorSpec, open_source
-from jinit.pretrained.writers.writer import Progress
+from jinit.pretrained.sources import Progress, Source, TensorSpec, open_source
 
 __all__ = ["Inspection", "TensorReport", "check_order", "inspect"]
 

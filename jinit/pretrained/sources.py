@@ -8,7 +8,7 @@ import math
 import operator
 import os
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias
@@ -17,10 +17,13 @@ import numpy as np
 
 from jinit.pretrained.errors import CheckpointError
 
-__all__ = ["Array", "Source", "TensorSpec", "Window", "open_source"]
+__all__ = ["Array", "Progress", "Source", "TensorSpec", "Window", "open_source"]
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Window: TypeAlias = tuple[slice, ...]
+Progress: TypeAlias = Callable[
+    [str], object
+]  # called with the name of each tensor, once it is read
 
 
 @dataclass(frozen=True)

@@ -325,7 +325,7 @@ MSGPACK = {
 
 @pytest.mark.parametrize("case", MSGPACK)
 def test_msgpack(case, tmp_path, monkeypatch):
-    monkeypatch.setattr("jinit.pretrained.formats.msgpack._MOST_NODES", 1000)
+    monkeypatch.setattr("jinit.pretrained.formats.packed._MOST_NODES", 1000)
     content, message = MSGPACK[case]
     (tmp_path / "m.msgpack").write_bytes(content)
     refused(tmp_path / "m.msgpack", message)

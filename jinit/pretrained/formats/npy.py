@@ -27,7 +27,12 @@ MAGIC = b"\x93NUMPY"
 # By version, how the length of the header is stored.
 _LENGTHS = {b"\1\0": "<H", b"\2\0": "<I", b"\3\0": "<I"}
 _LONGEST = 10_000  # bytes of a header; NumPy's own limit for files that are not trusted
-_DESCR = re.compile(r"[<>|=][biufcV]\d{1,2}")
+_NUMBERS = re.compile(r"[<>|=][biufc]\d{1,2}")
+_REFUSED = {
+    "|O": ": pickled objects, which are never read",
+    "|V1": ": 8 bits of some kind",
+    "<V1": ": 8 bits of some kind",
+}
 
 
 class NpyHeader(NamedTuple):
@@ -129,17 +134,15 @@ def npy_dtype(descr: Any, file: str, tensor: str) -> np.dtype[Any]:
     """
     if descr in ("<V2", "|V2"):
         return np.dtype(jnp.bfloat16)
-    if isinstance(descr, str) and _DESCR.fullmatch(descr) and "V" not in descr:
+    if isinstance(descr, str) and _NUMBERS.fullmatch(descr):
         try:
             dtype = np.dtype(descr)
-        except TypeError:
-            dtype = None
-        if dtype is not None and dtype.itemsize <= (16 if dtype.kind == "c" else 8):
+        except TypeError:  # such as "<f3"
+            dtype = np.dtype(object)
+        if dtype.itemsize <= (16 if dtype.kind == "c" else 8) and not dtype.hasobject:
             return dtype
-    hint = {"|O": ": pickled objects, which are never read", "|V1": ": 8 bits of some kind"}
-    hint["<V1"] = hint["|V1"]
-    more = hint.get(descr, "") if isinstance(descr, str) else ""
-    reason = f"has dtype {descr!r:.60}{more}; those that can be read are of numbers"
+    why = _REFUSED.get(descr, "") if isinstance(descr, str) else ""
+    reason = f"has dtype {descr!r:.60}{why}; those that can be read are of numbers"
     raise CheckpointError(file, reason, tensor)
 
 

@@ -1,15 +1,17 @@
 """Writing Flax's msgpack: maps nested by the slashes in names, one array after the other.
 
-May import: the standard library, numpy, of `jinit.pretrained` sources and formats.msgpack, and
+May import: the standard library, numpy, of `jinit.pretrained` sources, formats.msgpack and
+formats.packed, and
 writer.
 """
 
 import struct
 from typing import IO, Any
 
-from jinit.pretrained.formats.msgpack import CHUNKED, CHUNKS, LONGEST_CHUNK, NDARRAY, SHAPE
-from jinit.pretrained.sources import Array, Source
-from jinit.pretrained.writers.writer import Progress, nested, raw_bytes
+from jinit.pretrained.formats.msgpack import CHUNKED, CHUNKS, LONGEST_CHUNK, SHAPE
+from jinit.pretrained.formats.packed import NDARRAY
+from jinit.pretrained.sources import Array, Progress, Source
+from jinit.pretrained.writers.writer import nested, raw_bytes
 
 __all__ = ["write_msgpack"]
 

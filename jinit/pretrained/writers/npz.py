@@ -13,8 +13,8 @@ import numpy as np
 
 from jinit.pretrained.dtypes import DTYPES, JAX_ONLY
 from jinit.pretrained.errors import CheckpointError
-from jinit.pretrained.sources import Source
-from jinit.pretrained.writers.writer import Progress, check_dtypes
+from jinit.pretrained.sources import Progress, Source
+from jinit.pretrained.writers.writer import check_dtypes
 
 __all__ = ["write_npz"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import jax
 
 from jinit.pretrained.errors import CheckpointError
-from jinit.pretrained.sources import Source
-from jinit.pretrained.writers.writer import Progress, nested
+from jinit.pretrained.sources import Progress, Source
+from jinit.pretrained.writers.writer import nested
 
 __all__ = ["write_orbax"]
 

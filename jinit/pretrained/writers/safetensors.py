@@ -11,8 +11,8 @@ from typing import IO
 import numpy as np
 
 from jinit.pretrained.formats.safetensors import DTYPES, METADATA
-from jinit.pretrained.sources import Source
-from jinit.pretrained.writers.writer import Progress, check_dtypes, raw_bytes
+from jinit.pretrained.sources import Progress, Source
+from jinit.pretrained.writers.writer import check_dtypes, raw_bytes
 
 __all__ = ["write_safetensors"]
 

@@ -3,17 +3,14 @@
 May import: the standard library, numpy, and of `jinit.pretrained` errors, sources.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from typing import TypeAlias
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.sources import Array, Source
 
-__all__ = ["Progress", "check_dtypes", "nested", "raw_bytes"]
-
-Progress: TypeAlias = Callable[[str], object]
+__all__ = ["check_dtypes", "nested", "raw_bytes"]
 
 
 def check_dtypes(source: Source, allowed: Collection[str], format_name: str) -> None:
