@@ -4,7 +4,6 @@ May import: the standard library, `jinit.axes`, and of `jinit.pretrained` leaves
 sources, templates, torch_layers, torch_names, torch_recurrent.
 """
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,13 @@ from jinit.pretrained.leaves import Wanted
 from jinit.pretrained.matching import Matched
 from jinit.pretrained.recipes import Joined, Recipe, Tensor, tensors_of
 from jinit.pretrained.sources import TensorSpec
-from jinit.pretrained.templates import compile_pattern
+from jinit.pretrained.templates import compile_pattern, natural
 from jinit.pretrained.torch_layers import Layer, attention, plain
 from jinit.pretrained.torch_names import (
     Names,
     Pair,
     TorchModule,
     as_pairs,
-    tokens,
     torch_modules,
 )
 from jinit.pretrained.torch_recurrent import recurrent
@@ -105,6 +103,11 @@ class TorchMatching:
         found.ignored += [n for m in modules for own, n in m.tensors.items() if own == _COUNTER]
         found.problems += names.problems
         found.problems += names.idle([name for m in modules for name in _around(m.name)])
+        found.problems += [
+            f"the pattern {pattern!r} in `untransposed` fits no module"
+            for pattern in self.untransposed
+            if not any(compile_pattern(pattern).fullmatch(module.name) for module in modules)
+        ]
         return found
 
     def _goes_to(
@@ -138,14 +141,13 @@ class TorchMatching:
             except ValueError as error:
                 found.problems.append(f"{module.name}: {error}")
                 continue
-            numbers = tuple(int(word) for word in tokens(module.name) if word.isdigit())
             for leaf, recipe in recipes.items():
-                by_leaf.setdefault(leaf, []).append(_Placed(numbers, place, recipe))
+                by_leaf.setdefault(leaf, []).append(_Placed(place, module.name, recipe))
         by_path = {layer.wanted.path: layer for layer in layers}
         for leaf, parts in by_leaf.items():
             found.hints |= _stored_hint(by_path[leaf], parts[0].recipe, specs)
             try:
-                found.recipes[leaf] = _joined(by_path[leaf], sorted(parts, key=_Placed.order))
+                found.recipes[leaf] = _joined(by_path[leaf], parts)
             except ValueError as error:
                 found.problems.append(str(error))
 
@@ -169,15 +171,11 @@ class TorchMatching:
 
 
 class _Placed(NamedTuple):
-    """A part of a leaf: the numbers in its module's name, and its place among those fused."""
+    """A part of a leaf: its place among those fused, and the module that it comes from."""
 
-    numbers: tuple[int, ...]
     place: int
+    module: str
     recipe: Recipe
-
-    def order(self) -> tuple[tuple[int, ...], int]:
-        """What parts are sorted by."""
-        return self.numbers, self.place
 
 
 def _stored_hint(layer: Layer, recipe: Recipe, specs: Mapping[str, TensorSpec]) -> dict[str, str]:
@@ -191,15 +189,18 @@ def _stored_hint(layer: Layer, recipe: Recipe, specs: Mapping[str, TensorSpec]) 
 
 
 def _joined(layer: Layer, parts: Sequence[_Placed]) -> Recipe:
-    """The recipe of a leaf: layers stacked, and within a layer what is fused side by side."""
+    """The recipe of a leaf: within a layer what is fused side by side, and layers stacked."""
     leaf = layer.wanted.leaf
-    layers = []
-    for _, group in itertools.groupby(parts, key=lambda part: part.numbers):
-        layers.append(_fused(layer, list(group)))
+    places: dict[int, list[_Placed]] = {}
+    for part in sorted(parts, key=lambda part: (part.place, natural(part.module))):
+        places.setdefault(part.place, []).append(part)
+    names = ", ".join(str(part.recipe) for part in parts)
+    if len({len(column) for column in places.values()}) > 1:
+        raise ValueError(f"{leaf} would be made of {names}: not as many of each in all layers")
+    layers = [_fused(layer, row) for row in zip(*places.values(), strict=True)]
     if len(leaf.stack) == 1:
         return Joined(tuple(layers), "stack", leaf.stack[0])
     if len(layers) > 1 or leaf.stack:
-        names = ", ".join(map(str, layers))
         raise ValueError(
             f"{leaf}, stacked along {leaf.stack or 'no axis'}, would be made of {names}; give each "
             f"a module of its own, or say that layers are stacked: stacked={{{leaf.path!r}: 1}}"
@@ -212,11 +213,9 @@ def _fused(layer: Layer, parts: Sequence[_Placed]) -> Recipe:
     if len(parts) == 1:
         return parts[0].recipe
     recipes = tuple(part.recipe for part in parts)
-    names = ", ".join(map(str, recipes))
-    if len({part.place for part in parts}) < len(parts):
-        raise ValueError(f"{layer.wanted.leaf} would be made of several tensors, {names}")
     outputs = (0,) if layer.axes is None else layer.axes.out_axis
     if len(outputs) > 1:
+        names = ", ".join(map(str, recipes))
         raise ValueError(f"{layer.wanted.leaf} has outputs of several axes; {names} fuse into one")
     return Joined(recipes, "concatenate", outputs[0])
 

@@ -288,7 +288,14 @@ PAIRS = [
     ({"nothing": "fc"}, "the pair 'nothing' in `pairs` fits no module; the nearest are 'other'"),
     ({"fc": "head"}, "the pair 'fc' sends 'fc' to 'head', which is no module; the nearest are"),
     ({("fc", "tail"): "fc"}, r"the pair \('fc', 'tail'\) in `pairs` fits no module; the nearest"),
-    ({("fc", "other"): "fc"}, "would be made of several tensors|differ|different shapes"),
+    (
+        {("fc", "other"): "fc"},
+        r"fc/kernel float32\[4,3\], and fc.weight, other.weight: parts of diff",
+    ),
+    (
+        {"*": "fc"},
+        r"fc/kernel float32\[4,3\], stacked along no axis, would be made of fc.weight, ot",
+    ),
 ]
 
 
@@ -340,3 +347,35 @@ def test_batch_axes_are_no_matrix():
     tensors = {"fc.weight": np.ones((6, 4), np.float32)}
     with pytest.raises(LoadError, match=r"fc/kernel float32\[2,4,6\]"):
         jinit.load(model, tensors, match=torch_to_flax(), layouts=layouts)
+
+
+def test_a_pattern_of_untransposed_modules_that_fits_none():
+    model = {"fc": {"kernel": jax.ShapeDtypeStruct((4, 6), jnp.float32)}}
+    tensors = {"fc.weight": np.ones((6, 4), np.float32)}
+    message = r"the pattern 'f\.\*' in `untransposed` fits no module"
+    with pytest.raises(LoadError, match=message):
+        jinit.load(model, tensors, match=torch_to_flax(untransposed=["f.*"]))
+
+
+def test_fused_and_stacked():
+    """Gate and input of three layers, side by side within a layer."""
+    layers = {f"layer{n}.w{side}": tnn.Linear(4, 5) for n in (1, 2, 10) for side in (1, 3)}
+    tensors = {
+        f"{name}.{own}": value
+        for name, module in layers.items()
+        for own, value in state(randomized(module, seed=len(name))).items()
+    }
+    model = {
+        "mlp": {
+            "kernel": jax.ShapeDtypeStruct((3, 4, 10), jnp.float32),
+            "bias": jax.ShapeDtypeStruct((3, 10), jnp.float32),
+        }
+    }
+    options = {"match": torch_to_flax({("layer*.w1", "layer*.w3"): "mlp"}), "stacked": {"mlp/*": 1}}
+    params, _ = jinit.load(model, tensors, **options)
+    for place, n in enumerate((1, 2, 10)):
+        expected = [tensors[f"layer{n}.w{side}.weight"].T for side in (1, 3)]
+        np.testing.assert_array_equal(params["mlp"]["kernel"][place], np.concatenate(expected, 1))
+    del tensors["layer2.w3.weight"], tensors["layer2.w3.bias"]
+    with pytest.raises(LoadError, match="not as many of each in all layers"):
+        jinit.load(model, tensors, **options)
