@@ -7,7 +7,6 @@ All of them read a kernel by its shape alone. They differ in where the axes are,
 and the axes say, and in what a vector or a scalar is.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -81,6 +80,7 @@ def cut_recipe(scale: float, mode: str, fans: FanRule, *, cut: float = 2.0) -> R
 
     def law(shape: tuple[int, ...], dtype: Any) -> TruncatedNormal:
         fan = fans(shape).select(mode)
-        return TruncatedNormal(0.0, math.sqrt(scale / fan) if fan else 0.0, -cut, cut)
+        variance = scale / fan if fan else 0.0 * scale
+        return TruncatedNormal(0.0, variance**0.5, -cut, cut)
 
     return Elementwise(law)

@@ -231,6 +231,26 @@ def test_jit_and_vmap(init):
     np.testing.assert_allclose(mapped, np.stack(alone), atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s: torch.normal_(std=s),
+        lambda s: torch.xavier_uniform_(s),
+        lambda s: keras.VarianceScaling(s),
+        lambda s: tf.variance_scaling_initializer(s, legacy=True),
+        lambda s: mxnet.Xavier(magnitude=s),
+        lambda s: caffe.gaussian(std=s),
+        lambda s: haiku.TruncatedNormal(s),
+        lambda s: lux.kaiming_normal(gain=s),
+        lambda s: equinox.default_init(s),
+    ],
+)
+def test_scales_may_be_traced(make):
+    """As in a search for the best scale: one program for all of them."""
+    jitted = jax.jit(lambda key, s: make(s)(key, MATRIX))(KEY, jnp.float32(0.3))
+    np.testing.assert_allclose(jitted, make(0.3)(KEY, MATRIX), rtol=1e-6)
+
+
 def test_factories_draw_with_their_defaults():
     np.testing.assert_array_equal(
         torch.kaiming_normal_(KEY, MATRIX), torch.kaiming_normal_()(KEY, MATRIX)
