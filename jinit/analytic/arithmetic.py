@@ -23,7 +23,17 @@ from jinit.analytic.grid import standard_grid
 from jinit.analytic.meeting import met
 from jinit.analytic.world import World
 
-__all__ = ["as_field", "divided", "multiplied", "pairwise", "plus", "selected", "summed", "times"]
+__all__ = [
+    "as_field",
+    "divided",
+    "multiplied",
+    "pairwise",
+    "plus",
+    "ranked",
+    "selected",
+    "summed",
+    "times",
+]
 
 _STRIDE = 20  # of the grid, where two values vary: 200 nodes each
 
@@ -43,24 +53,26 @@ def as_field(world: World, fact: Fact, like: Field) -> Field:
     return world.from_array(array, places, array.shape)
 
 
-def _fields(world: World, one: Fact, other: Fact) -> tuple[Field, Field]:
-    signal = one if isinstance(one, Signal) else other
-    assert isinstance(signal, Signal)
-    like = world.settled(signal)
-    return (
-        like if one is signal else as_field(world, one, like),
-        like if other is signal else as_field(world, other, like),
-    )
+def _fields(world: World, *facts: Fact) -> list[Field]:
+    """The operands as values of one rank: that of the signal with the most axes."""
+    signals = [fact for fact in facts if isinstance(fact, Signal)]
+    like = world.settled(max(signals, key=lambda signal: len(signal.shape)))
+    return [ranked(as_field(world, fact, like), len(like.shape)) for fact in facts]
+
+
+def ranked(field: Field, rank: int) -> Field:
+    """A value without axes as one with axes of 1."""
+    if field.shape or not rank:
+        return field
+    return replace(field, places=((),) * rank, shape=(1,) * rank)
 
 
 def _marks(*facts: Fact) -> dict[str, Any]:
     signals = [fact for fact in facts if isinstance(fact, Signal)]
     gaps = next((signal.gaps for signal in signals if signal.gaps is not None), None)
-    whole = all(
-        signal.statistic if isinstance(signal, Signal) else signal.constant is not None  # type: ignore[union-attr]
-        for signal in facts
-    )
-    return {"statistic": whole, "gaps": gaps}
+    constant = all(isinstance(f, Signal) or f.constant is not None for f in facts)  # type: ignore[union-attr]
+    entries = min(signal.statistic for signal in signals) if constant else 0
+    return {"statistic": entries, "gaps": gaps}
 
 
 def summed(world: World, one: Fact, other: Fact, sign: float = 1.0) -> Signal:
@@ -132,10 +144,7 @@ def divided(world: World, one: Fact, other: Fact) -> Signal:
 
 def selected(world: World, which: Fact, zero: Fact, one: Fact) -> Signal:
     """`where(which, one, zero)` for a condition that is independent of both: a mixture."""
-    like = next(fact for fact in (zero, one, which) if isinstance(fact, Signal))
-    where = as_field(world, _numbers(which), world.settled(like))
-    a = as_field(world, zero, world.settled(like))
-    b = as_field(world, one, world.settled(like))
+    where, a, b = _fields(world, _numbers(which), zero, one)
     if isinstance(which, Signal) and (world.components(where, a) or world.components(where, b)):
         world.note("a condition is taken as independent of what it chooses between")
     if not a.terms and not a.mean:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jax.extend.core import JaxprEqn
 
-from jinit.analytic.arithmetic import divided, multiplied, pairwise, selected, summed
+from jinit.analytic.arithmetic import divided, multiplied, pairwise, ranked, selected, summed
 from jinit.analytic.facts import Fact, Field, Index, Known, Signal
 from jinit.analytic.integers import as_number, follow_index
 from jinit.analytic.masks import masked
@@ -38,6 +38,7 @@ ELEMENTWISE = FLOATING | _BITS | {"stop_gradient", "conj", "real", "imag", "rand
 # What normalizers are made with: of an average over entries, they are taken at its mean.
 _NORMALIZING = frozenset(("div", "log", "log1p", "pow", "rsqrt", "sqrt", "cbrt"))
 _SUMS = frozenset(("add", "add_any", "sub"))
+_FEW = 4  # entries; over more, a normalizer varies less than what it normalizes
 
 
 def follow_elementwise(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Fact:
@@ -85,10 +86,9 @@ def _held(facts: Sequence[Fact]) -> Sequence[Fact]:
 
 def _at_mean(world: World, signal: Signal) -> Signal:
     settled = world.settled(signal)
-    deviation = np.sqrt(world.variance(settled))
-    if deviation > abs(settled.mean):
-        world.note("a normalizer is taken at its mean, although it varies by more than that")
-    return world.signal(replace(settled, terms={}, given=None), statistic=True)
+    if signal.statistic < _FEW:
+        world.note(f"a normalizer over {signal.statistic} entries is taken at its mean")
+    return world.signal(replace(settled, terms={}, given=None), statistic=signal.statistic)
 
 
 def _composed(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Signal | None:
@@ -110,7 +110,7 @@ def _composed(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Signal | No
         probe=probe,
         gaps=gaps,
         rows=None,
-        statistic=all(signal.statistic for signal in signals),
+        statistic=min(signal.statistic for signal in signals),
         greatest=first.greatest if keeps or probe is first.probe else None,
         summed=first.summed if probe is first.probe or np.array_equal(probe, first.probe) else None,
     )
@@ -135,6 +135,7 @@ def _spread(world: World, field: Field, shape: tuple[int, ...]) -> Field:
     """The field, repeated along axes of 1 to meet an array that is longer."""
     if field.shape == shape:
         return field
+    field = ranked(field, len(shape))
     places = tuple(
         place if size == long else world.axes.new(long)
         for place, size, long in zip(field.places, field.shape, shape, strict=True)

@@ -137,7 +137,7 @@ class Signal:
         base: its number; functions of one base are one function.
         law: how an entry of the field is distributed.
         probe: the function's values at the law's nodes.
-        statistic: whether it is a sum or average over entries, or made of such alone.
+        statistic: if it is a sum or average over entries, or made of such alone: over how many.
         greatest: of what it is the maximum.
         summed: of what it is the sum.
         gaps: where entries are left out of sums, as a mask says.
@@ -148,7 +148,7 @@ class Signal:
     base: int
     law: Law
     probe: Array
-    statistic: bool = False
+    statistic: int = 0
     greatest: Peak | None = None
     summed: Peak | None = None
     gaps: Array | None = None

@@ -43,8 +43,9 @@ def _reduce_sum(world: World, eqn: JaxprEqn, signal: Signal) -> Signal:
         _given_sum(field, axes, names),
     )
     whole = Peak(signal.base, signal.probe, names, count)
-    several = count > 1 and bool(names & world.varying(field))
-    return world.signal(made, statistic=several or signal.statistic, summed=whole)
+    several = count if names & world.varying(field) else 1
+    entries = several * max(1, signal.statistic)
+    return world.signal(made, statistic=entries if entries > 1 else 0, summed=whole)
 
 
 def _given_sum(field: Field, axes: Sequence[int], names: frozenset[int]) -> Given | None:

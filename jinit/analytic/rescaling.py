@@ -239,7 +239,7 @@ def _rescaled(opened: Opened, scaling: Scaling) -> list[Any]:
 
 def _times(value: Any, scale: Any) -> Any:
     """The product in at least float32, in the value's own type and place."""
-    wide = value.dtype if jnp.finfo(value.dtype).bits >= 32 else np.dtype(np.float32)
+    wide = value.dtype if value.dtype.itemsize >= 4 else np.dtype(np.float32)
     if isinstance(value, np.ndarray):
         return (value.astype(wide) * np.asarray(scale, wide)).astype(value.dtype)
     return (value.astype(wide) * jnp.asarray(scale, wide)).astype(value.dtype)

@@ -21,7 +21,7 @@ from jinit.axes import Shape
 __all__ = ["Approximation", "World"]
 
 _NOTHING = 1e-12  # of a variance: rounding
-_MOST_TERMS = 32
+_MOST_TERMS = 64
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,15 @@ def recurrent(params, x):
     return hs.mean(axis=0) @ params["head"]
 
 
+def shared(params, x):
+    """One block five times: what it adds each time has much in common."""
+
+    def block(_, h):
+        return h + 0.5 * jnp.tanh(h @ params["a"]) @ params["b"]
+
+    return jax.lax.fori_loop(0, 5, block, x @ params["stem"]) @ params["head"]
+
+
 def standardized(params, x):
     """A kernel behind a weight normalization: its scale is that of `gain`."""
     v = params["v"]
@@ -498,6 +507,7 @@ NETS: dict[str, Net] = {
     "recurrent": plain(
         recurrent, floats(64, 5, 32), input=(32, 64), hidden=(64, 64), head=(64, 64)
     ),
+    "shared block": plain(shared, X, stem=(96, 64), a=(64, 96), b=(96, 64), head=(64, 64)),
     "weight normalization": plain(standardized, X, gain=(96,), v=(96, 96), b=(96, 64)),
     "low rank": plain(low_rank, X, w=(96, 96), a=(96, 4), b=(4, 96), head=(96, 64)),
     "noise": plain(noisy, X, KEY, a=(96, 96), b=(96, 64)),

@@ -26,6 +26,7 @@ FAST = (
     "causal attention",
     "one-hot",
     "scanned tanh",
+    "shared block",
     "weight normalization",
     "noise",
     "norm and maximum",
