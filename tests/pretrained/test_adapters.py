@@ -379,3 +379,38 @@ def test_widening_refused():
         drawn(4, 3), (5, 6), widen(outputs=units), r"the tensor \[4, 3\] widened is \[4, 6\], not"
     )
     refused(drawn(3), (6,), widen(inputs=units), r"axis -2 is none of the 1 axes of w float32\[6\]")
+
+
+# --- what adapters share ----------------------------------------------------------------------
+
+
+def test_axes_refused():
+    refused(
+        drawn(6, 4), (8, 4), grow_rows("mean", axis=2), r"`axis` \(=2\) is none of the 2 axes of"
+    )
+    refused(
+        drawn(6, 4), (8, 4), grow_rows("mean", axis=1), r"differ along axes \[0\]; one is allowed"
+    )
+    with pytest.raises(LoadError, match=r"w float32\[6,4\] has the tensor's shape; name the axis"):
+        jinit.load({"w": leaf(6, 4)}, {"w": drawn(6, 4)}, adapt={"w": grow_rows("mean")})
+
+
+ADAPTERS = {
+    "grow_rows('mean_covariance')": grow_rows(),
+    "grow_rows(rows given)": grow_rows(rows=np.zeros((1, 2))),
+    "grow_rows('mean', used=3)": grow_rows("mean", used=3),
+    "resize_positions(dims=2, prefix=1, cubic)": resize_positions(prefix=1),
+    "resize_positions(dims=2, linear (2, 2) to None)": resize_positions(
+        old_grid=(2, 2), method="linear"
+    ),
+    "fit_channels('repeat')": fit_channels("repeat"),
+    "resize_kernel('pad')": resize_kernel(),
+    "select_units()": select_units(),
+    "select_units(layers='even')": select_units(layers="even"),
+    "widen(outputs 2 to 3, inputs 1 to 2)": widen(outputs=[0, 1, 1], inputs=[0, 0]),
+}
+
+
+@pytest.mark.parametrize("text", ADAPTERS)
+def test_adapters_say_what_they_do(text):
+    assert repr(ADAPTERS[text]) == text

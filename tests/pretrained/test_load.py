@@ -1,6 +1,8 @@
 """Loading: every leaf and every tensor accounted for, all of it or nothing."""
 
+import io
 import json
+from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -548,3 +550,19 @@ def test_a_failed_report_names_what_is_unexpected():
     with pytest.raises(LoadError) as caught:
         jinit.load(model(), weights() | {"extra": drawn(1)})
     assert "Unexpected: extra." in str(caught.value.report)
+
+
+def test_reports_in_narrow_places():
+    from rich.console import Console
+
+    _, report = jinit.load(model(), weights())
+    for width, columns in ((50, {"leaf", "outcome", "shape"}), (120, {"leaf", "dtype", "from"})):
+        console = Console(width=width, record=True, file=io.StringIO())
+        console.print(report)
+        head = console.export_text().splitlines()[0].split()
+        assert columns <= set(head)
+        assert ("from" in head) == (width > 60)
+    rows = tuple(report.rows) * 150
+    text = str(replace(report, rows=rows))
+    assert "... 200 more" in text
+    assert len(text.splitlines()) < 410

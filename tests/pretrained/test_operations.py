@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jinit.pretrained import flip, part, reshape, transpose
 from jinit.pretrained.chains import apply, narrow_through, pull_through, shape_after, size_of, store
-from jinit.pretrained.recipes import Joined, Tensor, read, shape_of, windowed, write
+from jinit.pretrained.recipes import Joined, Tensor, dtype_of, read, shape_of, windowed, write
 from jinit.pretrained.sources import Source, TensorSpec
 
 
@@ -184,3 +184,7 @@ def test_parts_that_do_not_fit_each_other():
     source = Noted(a=A, c=C, d=A.astype(np.float64))
     with pytest.raises(ValueError, match=r"parts of different shapes .* a \[4, 6\], c \[2, 6\]"):
         shape_of(Joined((Tensor("a"), Tensor("c")), "stack"), source)
+    with pytest.raises(
+        ValueError, match=r"tensors of several dtypes .* a float32\[4,6\], d float64"
+    ):
+        dtype_of(Joined((Tensor("a"), Tensor("d")), "stack"), source)

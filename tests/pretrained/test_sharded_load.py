@@ -1,6 +1,7 @@
 """Loading onto several devices: the same values, and every byte read once."""
 
 import math
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from safetensors.numpy import save_file
 
 import jinit
 from jinit.pretrained import part, reshape, transpose
@@ -143,3 +145,24 @@ def test_a_source_s_memory_is_not_kept(options):
     params, _ = jinit.load({"w": leaf(64, 1024)}, {"w": tensor}, **options)
     tensor[:] = 2
     np.testing.assert_array_equal(params["w"], np.ones((64, 1024)))
+
+
+@pytest.mark.parametrize("entry", ["w_*", ("w_*", transpose())], ids=["as it is", "transposed"])
+def test_memory_beyond_the_parameters_is_that_of_one_tensor(tmp_path, entry):
+    """NumPy's allocations, of which JAX on the host keeps those of the parameters."""
+    tensors = {f"w.{n}": drawn(512, 512, seed=n) for n in range(8)}
+    file = str(tmp_path / "model.safetensors")
+    save_file(tensors, file)
+    size = 512 * 512 * 4
+    target = {f"w_{n}": leaf(512, 512) for n in range(8)}
+    jinit.load(target, file, match={"w.*": entry})  # what is imported and cached does not count
+    tracemalloc.start()
+    try:
+        params, _ = jinit.load(target, file, match={"w.*": entry})
+        _, highest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(
+        params["w_7"], tensors["w.7"] if entry == "w_*" else tensors["w.7"].T
+    )
+    assert highest <= 8 * size + size + 2**18
