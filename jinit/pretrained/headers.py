@@ -43,11 +43,11 @@ def parse_json(content: bytes, file: str, what: str) -> Any:
     except CheckpointError:
         raise
     except UnicodeDecodeError:
-        raise CheckpointError(file, f"has a {what} that is not UTF-8; it is damaged") from None
+        raise CheckpointError(file, f"is not UTF-8 in its {what}; it is damaged") from None
     except RecursionError:
-        raise CheckpointError(file, f"has a {what} that is nested too deeply") from None
+        raise CheckpointError(file, f"is nested too deeply in its {what}") from None
     except ValueError as error:  # numbers of thousands of digits included
-        raise CheckpointError(file, f"has a {what} that is no JSON: {error}") from None
+        raise CheckpointError(file, f"is no JSON in its {what}: {error}") from None
 
 
 def _is_text(name: str) -> bool:

@@ -62,12 +62,15 @@ SAFETENSORS = {
     "no header": (framed(b"{}", b"", length=3), "ends within its header: it has 10 bytes"),
     "oversized": (framed(b"{}", length=2**47), "has a header of 140,737,488,355,328 bytes; 100,0"),
     "no brace": (framed(b'[{"x":0}]'), "has a header that does not begin with '{'"),
-    "no JSON": (framed(b'{"x":'), "has a header that is no JSON: Expecting value"),
-    "no UTF-8": (framed(b'{"\xff":0}'), "has a header that is not UTF-8"),
+    "no JSON": (framed(b'{"x":'), "is no JSON in its header: Expecting value"),
+    "no UTF-8": (framed(b'{"\xff":0}'), "is not UTF-8 in its header; it is damaged"),
     "half a letter": (framed(b'{"\\ud800":0}'), "has a name in its header that is no text"),
-    "deep": (framed(b'{"x":' + b"[" * 200_000), "has a header that is nested too deeply"),
+    "deep": (framed(b'{"x":' + b"[" * 200_000), "is nested too deeply in its header"),
     "constant": (framed(b'{"x":NaN}'), "has NaN in its header, which is no JSON"),
-    "long number": (framed(b'{"x":' + b"9" * 5000 + b"}"), "is no JSON: Exceeds the limit"),
+    "long number": (
+        framed(b'{"x":' + b"9" * 5000 + b"}"),
+        "is no JSON in its header: Exceeds the limit",
+    ),
     "twice": (framed(b'{"x":1,"x":2}'), "has 'x' twice in its header"),
     "twice within": (
         framed(b'{"x":{"dtype":"F32","dtype":"F16","shape":[],"data_offsets":[0,4]}}'),
@@ -130,7 +133,7 @@ def index_of(names):
 INDICES = {
     "no map": (b'{"x": 1}', "has no weight_map, which names the file of each tensor"),
     "empty": (index_of({}), "has no weight_map"),
-    "no JSON": (b"{", "has a index that is no JSON|has an index that is no JSON"),
+    "no JSON": (b"{", "is no JSON in its index: Expecting"),
     "parent": (index_of({"x": "../../etc/passwd"}), "'../../etc/passwd', which is no name of a fi"),
     "absolute": (index_of({"x": "/etc/passwd"}), "'/etc/passwd', which is no name of a file in"),
     "backslash": (index_of({"x": "..\\a"}), "which is no name of a file"),
@@ -163,6 +166,15 @@ def test_index(case, tmp_path):
     (tmp_path / "m.index.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
         open_source(tmp_path / "m.index.json")
+
+
+def test_lists_that_are_too_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("jinit.pretrained.formats.sharded._LARGEST", 10)
+    monkeypatch.setattr("jinit.pretrained.formats.orbax._LARGEST", 10)
+    (tmp_path / "m.index.json").write_bytes(index_of({"x": "a"}))
+    refused(tmp_path / "m.index.json", "has 28 bytes; an index may have 10")
+    write_orbax(tmp_path / "m", {"x": FLOATS})
+    refused(tmp_path / "m", "has a list of arrays of more than 10 bytes")
 
 
 def test_shards_may_be_links_as_caches_have_them(tmp_path):
@@ -530,7 +542,7 @@ def test_orbax_without_its_files(tmp_path):
         file.unlink()
     refused(tmp_path / "m", "tensor 'x' is damaged, or not there")
     (tmp_path / "m" / "_METADATA").write_text("{")
-    refused(tmp_path / "m", "has a list of arrays that is no JSON")
+    refused(tmp_path / "m", "is no JSON in its list of arrays")
 
 
 def test_orbax_arrays_that_lack_a_part_are_not_zeros(tmp_path):

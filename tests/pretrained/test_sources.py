@@ -19,6 +19,7 @@ from flax import linen as nn
 from flax import nnx
 from pretrained.written import WRITERS, as_torch, tensors, write_all, write_orbax, write_safetensors
 
+from jinit.pretrained.binary import aligned_empty
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.extras import MissingPackageError
 from jinit.pretrained.sources import Source, TensorSpec, open_source
@@ -471,6 +472,12 @@ def test_what_is_read_is_what_was_announced(values, message):
     liar = Liar(TensorSpec((2,), np.dtype("float32")), values)
     with pytest.raises(CheckpointError, match=f"liar: tensor 'x' {message}"):
         liar.read("x")
+
+
+def test_more_memory_than_there_is_is_not_promised():
+    with pytest.raises(MemoryError):
+        aligned_empty((1 << 48,), np.dtype(np.uint8))
+    assert aligned_empty((3, 0), np.dtype(np.float32)).shape == (3, 0)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ class _Layout(NamedTuple):
 class OrbaxSource(Source):
     """One tree of arrays, Python's numbers among them; what is no number is left out."""
 
+    fresh = True
+
     def __init__(self, path: str) -> None:
         directory = _tree_directory(Path(path).absolute(), path)
         layout, names = _listed(directory, path)

@@ -27,6 +27,8 @@ class TorchSource(Source):
     loaded as a whole.
     """
 
+    fresh = True
+
     def __init__(self, path: str) -> None:
         self._tensors = _tensors(_loaded(path), path)
         specs = {name: tensor_spec(tensor, path, name) for name, tensor in self._tensors.items()}
