@@ -81,7 +81,7 @@ def _forward(axes: Axes, report: Any) -> None:
         "std": _curve(rows, lambda row: row.forward.std),
         "max": _curve(rows, lambda row: row.forward.peak),
     }
-    _draw(axes, curves, logarithmic=True)
+    _draw(axes, curves, logarithmic=True, styles=_STYLES)
     axes.set_title("Signal", loc="left", fontweight="bold")
     axes.set_xlabel(_depth_label([report], "layer"))
     axes.legend(frameon=False)
@@ -103,7 +103,8 @@ def _backward(axes: Axes, report: Any) -> None:
 
 
 def _shares(axes: Axes, report: Any) -> None:
-    activations = report.of_kind("activation")
+    plain = all(row.kind == "linear" for row in report.trunk())
+    activations = report.of_kind("activation") if plain else ()
     curves = {
         "correlation between inputs": _curve(report.trunk(), lambda r: r.forward.correlation),
         "means' share of mean square": _curve(report.trunk(), lambda r: r.forward.mean_share),
@@ -131,6 +132,7 @@ def _histograms(axes: Axes, report: Any) -> None:
     axes.set_xlabel("value / rms")
     axes.set_ylabel("density")
     if rows:
+        axes.set_ylim(0, 1.5 * axes.get_ylim()[1])  # room for names
         axes.legend(frameon=False, fontsize="small")
 
 

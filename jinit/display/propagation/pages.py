@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from jinit.display.propagation.tables import MARKS, cells_of, columns_for, thinned
+from jinit.display.propagation.tables import MARKS, caption_of, cells_of, columns_for, thinned
 
 __all__ = ["comparison_html", "report_html"]
 
@@ -26,7 +26,8 @@ def report_html(report: Any) -> str:
     ]
     return (
         '<div style="overflow-x:auto;font-size:0.85em">'
-        f"{_verdicts(report.verdicts)}{_table(head, rows)}</div>"
+        f"{_verdicts(report.verdicts)}{_table(head, rows)}"
+        f'<p style="opacity:0.8">{html.escape(caption_of(report))}</p></div>'
     )
 
 

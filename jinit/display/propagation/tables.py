@@ -14,7 +14,15 @@ from rich.text import Text
 
 from jinit.display.numbers import short
 
-__all__ = ["MARKS", "cells_of", "columns_for", "comparison_table", "report_table", "thinned"]
+__all__ = [
+    "MARKS",
+    "caption_of",
+    "cells_of",
+    "columns_for",
+    "comparison_table",
+    "report_table",
+    "thinned",
+]
 
 MARKS = {
     "error": ("✗", "bold red"),
@@ -32,7 +40,7 @@ Cell = tuple[str, str]  # text, and how grave it is: "", "warning" or "error"
 def report_table(report: Any, width: int = 160) -> Group:
     """The verdicts, then a row an operation; in a narrow place some columns are left out."""
     columns = columns_for(report, width)
-    table = _plain_table(caption=_caption(report))
+    table = _plain_table(caption=caption_of(report))
     for name, options, _ in columns:
         table.add_column(name, **options)
     for row in thinned(report.rows, _MOST):
@@ -184,7 +192,8 @@ _COLUMNS: tuple[tuple[str, int, dict[str, Any], Callable[[Any, Any], Cell]], ...
 _ROWS = {"input": "dim", "activation": "dim", "output": "dim", "other": "dim"}
 
 
-def _caption(report: Any) -> str:
+def caption_of(report: Any) -> str:
+    """What the columns are, and what there is to say beside them."""
     parts = [
         "means: the units' means, as a share of the mean square; alike: correlation between "
         "inputs; rank: directions they take up; gone: dead units, or saturated entries; gradient: "
