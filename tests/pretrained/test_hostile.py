@@ -172,7 +172,7 @@ def test_lists_that_are_too_long(tmp_path, monkeypatch):
     monkeypatch.setattr("jinit.pretrained.formats.sharded._LARGEST", 10)
     monkeypatch.setattr("jinit.pretrained.formats.orbax._LARGEST", 10)
     (tmp_path / "m.index.json").write_bytes(index_of({"x": "a"}))
-    refused(tmp_path / "m.index.json", "has 28 bytes; an index may have 10")
+    refused(tmp_path / "m.index.json", "has 26 bytes; an index may have 10")
     write_orbax(tmp_path / "m", {"x": FLOATS})
     refused(tmp_path / "m", "has a list of arrays of more than 10 bytes")
 
