@@ -5,7 +5,7 @@ and of `jinit.model.targets` arrays, dispatch, trees.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,6 +75,11 @@ class Model:
         """The leaves that are parameters."""
         return self.wanted[: len(self.structure.slots)]
 
+    @property
+    def statistics(self) -> tuple[Wanted, ...]:
+        """The leaves that are none."""
+        return self.wanted[len(self.structure.slots) :]
+
     @functools.cached_property
     def by_path(self) -> Mapping[str, Wanted]:
         """The leaves by their paths."""
@@ -84,6 +89,21 @@ class Model:
     def completes_rest(self) -> bool:
         """Whether all that is no parameter is among the leaves."""
         return self.rest is None or len(self.filled) == len(self.rest.leaves)
+
+    def unknown(self, paths: Container[str]) -> list[str]:
+        """What is no parameter and has no value: none of its own, none computed, none at `paths`."""
+        if self.rest is None or self.structure.rest_of is not None:
+            return []
+        statistics = {
+            place: one.path for place, one in zip(self.filled, self.statistics, strict=True)
+        }
+        return [
+            "/".join(_named(parts))
+            for place, (parts, value) in enumerate(
+                zip(self.rest.paths, self.rest.values(), strict=True)
+            )
+            if is_abstract(value) and statistics.get(place) not in paths
+        ]
 
     def rebuild(self, values: Mapping[str, Any], rest: Any = None) -> Any:
         """The model with values by path, and others for what has none, as `rest_of` computes.
@@ -97,7 +117,7 @@ class Model:
         if self.rest is None:
             return self.structure.rebuild(params, None)
         others = self.rest.values() if rest is None else flatten_tree(rest).values()
-        for place, one in zip(self.filled, self.wanted[len(params) :], strict=True):
+        for place, one in zip(self.filled, self.statistics, strict=True):
             others[place] = values.get(one.path, others[place])
         for parts, value in zip(self.rest.paths, others, strict=True):
             check_value("/".join(parts), value)
@@ -125,7 +145,7 @@ def describe_model(
         usage: how the model uses its parameters, as `jinit.trace` tells.
         dtype: of all floating leaves, in place of their own.
     """
-    structure = describe_target(target, mesh=mesh)
+    structure = describe_target(target, mesh=mesh, shapes_alone=True)
     slots: Sequence[Slot] = structure.slots
     slots = declare_usage(slots, usage) if usage else slots
     slots = declare_stacks(slots, stacked) if stacked else slots

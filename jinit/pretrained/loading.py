@@ -166,6 +166,13 @@ def _with_schemes(report: LoadReport, plan: Plan | None) -> LoadReport:
 
 def _check_rest(model: Model, resolution: Resolution, key: Any) -> bool:
     """Whether what is no parameter, or some of it, has to be computed as the model defines it."""
+    unknown = model.unknown({one.path for one in resolution.of("loaded", "adapted")})
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)} are shapes without values, no parameters, and not in the "
+            "checkpoint, so that only the model can compute them; pass jinit.with_inputs(module, "
+            "*inputs), or a function that builds the model, in its place"
+        )
     if model.rest is None or model.structure.rest_of is None:
         return False
     kept = [one.path for one in resolution.of("kept") if not one.wanted.is_parameter]

@@ -400,6 +400,29 @@ def test_statistics_of_variables_that_have_values():
     assert report.totals["kept"] == 1
 
 
+def test_shapes_alone_are_enough_where_the_checkpoint_has_it_all():
+    """`jax.eval_shape(model.init, ...)`, `nnx.eval_shape(...)`: as other loaders take them."""
+    shapes = jax.eval_shape(Normed().init, KEY, leaf(1, 3))
+    variables, report = jinit.load(shapes, normed())
+    assert report.totals["loaded"] == 4
+    np.testing.assert_array_equal(
+        variables["batch_stats"]["norm"]["mean"], normed()["batch_stats/norm/mean"]
+    )
+    message = "batch_stats/norm/var are shapes without values, no parameters, and not in the"
+    with pytest.raises(ValueError, match=message):
+        jinit.load(shapes, normed(**{"batch_stats/norm/var": None}), on_missing="keep")
+
+    abstract = nnx.eval_shape(lambda: nnx.Dict(norm=nnx.BatchNorm(3, rngs=nnx.Rngs(0))))
+    tensors = {name.partition("/")[2]: value for name, value in normed().items()}
+    loaded, _ = jinit.load(abstract, tensors)
+    np.testing.assert_array_equal(loaded["norm"].var[...], tensors["norm/var"])
+    state, _ = jinit.load(nnx.state(abstract), tensors)
+    np.testing.assert_array_equal(state["norm"]["var"][...], tensors["norm/var"])
+    dropped = nnx.eval_shape(lambda: nnx.Dropout(0.5, rngs=nnx.Rngs(0)))
+    with pytest.raises(ValueError, match="rngs/count, rngs/key are shapes without values"):
+        jinit.load(dropped, {})
+
+
 def test_what_is_neither_parameter_nor_statistic_stays():
     """Keys and counters of NNX are no leaves; they are what the model makes them."""
 

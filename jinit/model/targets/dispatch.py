@@ -17,7 +17,7 @@ from jinit.model.targets.trees import describe_tree
 __all__ = ["describe_target"]
 
 
-def describe_target(target: Any, mesh: Any = None) -> Structure:
+def describe_target(target: Any, mesh: Any = None, *, shapes_alone: bool = False) -> Structure:
     """Take a target apart, whatever it is.
 
     Args:
@@ -26,6 +26,8 @@ def describe_target(target: Any, mesh: Any = None) -> Structure:
             container of modules; what `nnx.state` returns; or a function of no arguments that
             builds a module or a tree.
         mesh: the mesh that names in the model's metadata refer to.
+        shapes_alone: whether what is no parameter may be abstract too, since the caller has values
+            for it.
 
     Returns:
         The target's parameters, and how to put it together again.
@@ -49,18 +51,18 @@ def describe_target(target: Any, mesh: Any = None) -> Structure:
     if is_a(target, "flax.nnx.State"):
         from jinit.model.targets.nnx import describe_nnx_state
 
-        return describe_nnx_state(target, mesh)
+        return describe_nnx_state(target, mesh, shapes_alone=shapes_alone)
     if holds(target, *NNX):
         from jinit.model.targets.nnx import describe_nnx
 
-        return describe_nnx(target, mesh)
+        return describe_nnx(target, mesh, shapes_alone=shapes_alone)
     if holds(target, "equinox.Module"):
         from jinit.model.targets.equinox import describe_equinox
 
         return describe_equinox(target, mesh)
     if callable(target) and jax.tree_util.all_leaves([target]):
         return describe_built(target, mesh)
-    return describe_tree(target, mesh)
+    return describe_tree(target, mesh, shapes_alone=shapes_alone)
 
 
 def _describe_with_inputs(target: ModuleWithInputs, mesh: Any) -> Structure:

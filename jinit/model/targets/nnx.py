@@ -28,7 +28,11 @@ _STACK_NAMES = {"block", "blocks", "layer", "layers", "stack", "stage", "stages"
 
 
 def describe_nnx(
-    module: Any, mesh: Any = None, rest_of: Callable[[Any], Any] | None = None
+    module: Any,
+    mesh: Any = None,
+    rest_of: Callable[[Any], Any] | None = None,
+    *,
+    shapes_alone: bool = False,
 ) -> Structure:
     """Take apart an NNX module, or a container of modules, concrete or abstract.
 
@@ -36,6 +40,7 @@ def describe_nnx(
         module: the module.
         mesh: the mesh that names in the variables' metadata refer to.
         rest_of: computes the state that is no `nnx.Param`, for modules without values.
+        shapes_alone: whether that may be abstract and nothing compute it.
 
     Returns:
         The module's structure, every path to a shared variable a slot of its own; `rebuild` gives
@@ -46,7 +51,7 @@ def describe_nnx(
         ValueError: a variable that is no `nnx.Param` is abstract, and nothing computes it.
     """
     graphdef, params, *rest = nnx.split(module, nnx.Param, ...)
-    if rest_of is None:
+    if rest_of is None and not shapes_alone:
         _check_concrete(*rest)
     places = _places(params, _shared_paths(module))
 
@@ -63,12 +68,13 @@ def describe_nnx(
     )
 
 
-def describe_nnx_state(state: Any, mesh: Any = None) -> Structure:
+def describe_nnx_state(state: Any, mesh: Any = None, *, shapes_alone: bool = False) -> Structure:
     """Take apart what `nnx.state` or `nnx.split` returned; variables that are no `nnx.Param` stay.
 
     Args:
         state: the state.
         mesh: the mesh that names in the variables' metadata refer to.
+        shapes_alone: whether variables that are no `nnx.Param` may be abstract.
 
     Returns:
         The state's structure; `rebuild` gives a new state.
@@ -78,7 +84,8 @@ def describe_nnx_state(state: Any, mesh: Any = None) -> Structure:
         ValueError: a variable that is no `nnx.Param` is abstract.
     """
     params, *rest = nnx.split_state(state, nnx.Param, ...)
-    _check_concrete(*rest)
+    if not shapes_alone:
+        _check_concrete(*rest)
     places = _places(params, ())
 
     def rebuild(values: Sequence[Any], computed: Any) -> Any:

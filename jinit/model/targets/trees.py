@@ -71,13 +71,20 @@ class Flat(NamedTuple):
         return jax.tree.unflatten(self.treedef, filled)
 
 
-def describe_tree(tree: Any, mesh: Any = None, *, known: Telling = lambda parts: None) -> Structure:
+def describe_tree(
+    tree: Any,
+    mesh: Any = None,
+    *,
+    known: Telling = lambda parts: None,
+    shapes_alone: bool = False,
+) -> Structure:
     """Take apart a tree of arrays or of shapes; every leaf is a parameter.
 
     Args:
         tree: the tree; Linen's variables are told from other trees by their collections.
         mesh: the mesh that names on boxes refer to.
         known: what the model tells of the parameter at a path, or None.
+        shapes_alone: whether other collections of Linen's variables may be abstract.
 
     Returns:
         The tree's structure; `rebuild` gives a tree of the same kind.
@@ -87,7 +94,7 @@ def describe_tree(tree: Any, mesh: Any = None, *, known: Telling = lambda parts:
         ValueError: Linen's variables have a collection other than `params` that is abstract.
     """
     if is_variables(tree):
-        return describe_variables(tree, mesh, known=known)
+        return describe_variables(tree, mesh, known=known, shapes_alone=shapes_alone)
     flat = flatten_tree(tree)
     return Structure(
         slots=_slots(flat, mesh, known),
@@ -121,6 +128,7 @@ def describe_variables(
     *,
     known: Telling = lambda parts: None,
     rest_of: Callable[[Any], Any] | None = None,
+    shapes_alone: bool = False,
 ) -> Structure:
     """Take apart Linen's variables, `{"params": ..., "batch_stats": ...}`.
 
@@ -131,6 +139,7 @@ def describe_variables(
         mesh: the mesh that names on boxes refer to.
         known: what the module tells of the parameter at a path, or None.
         rest_of: computes the other collections, for variables without their values.
+        shapes_alone: whether these may be abstract and nothing compute them.
 
     Returns:
         The variables' structure; `rebuild` gives variables.
@@ -141,7 +150,7 @@ def describe_variables(
     """
     params = flatten_tree(variables.get(PARAMS, {}))
     kept = {name: variables[name] for name in variables if name != PARAMS}
-    if rest_of is None:
+    if rest_of is None and not shapes_alone:
         _check_concrete(kept)
 
     def rebuild(values: Sequence[Any], rest: Any) -> Any:
