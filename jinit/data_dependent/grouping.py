@@ -1,7 +1,7 @@
 """Which parameters are rescaled together, by one number, and where it is decided.
 
 May import: the standard library, and of `jinit.tracing` ledger, and of `jinit.data_dependent`
-degrees, facts, regions, sites.
+degrees, regions, sites.
 
 A group is what makes a site's outcome follow a scale: mostly one kernel; the kernels that are
 concatenated into one; a matrix and one factor of the low-rank product added to it. It must be
@@ -10,14 +10,13 @@ site that decides.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jinit.axes import Shape
-from jinit.data_dependent.degrees import Exponents, Scaling
-from jinit.data_dependent.facts import Sight
+from jinit.data_dependent.degrees import Exponents
 from jinit.data_dependent.regions import parts_along
-from jinit.data_dependent.sites import Findings, Site, Use
+from jinit.data_dependent.sites import Findings, Site
 from jinit.tracing.ledger import Place
 
 __all__ = ["Group", "Grouping", "features", "group_parameters", "kept_axes"]
@@ -72,7 +71,7 @@ def group_parameters(
     """
     refused = dict(findings.frozen)
     while True:
-        free = [leaf for leaf in eligible if leaf not in refused]
+        free = {leaf for leaf in eligible if leaf not in refused}
         groups, without = _assigned(findings, shapes, free, per)
         broken: dict[int, str] = {}
         for group in groups:
@@ -86,25 +85,26 @@ def group_parameters(
 
 
 def _assigned(
-    findings: Findings, shapes: Sequence[Shape], free: Sequence[int], per: str
+    findings: Findings, shapes: Sequence[Shape], free: Collection[int], per: str
 ) -> tuple[list[Group], dict[int, str]]:
     """Groups by the sites that decide on them, in order; and what no site can decide on."""
+    group_of: dict[int, Group] = {}
     groups: list[Group] = []
     without: dict[int, str] = {}
     for site in findings:
-        group = next((g for g in groups if _decides(site, g, per)), None)
+        known = [group_of[leaf] for leaf in site.scaling.leaves if leaf in group_of]
+        group = next((g for g in known if _decides(site, g, per)), None)
         if group is None:
-            taken = {leaf for g in groups for leaf in g.exponents}
-            left = [leaf for leaf in site.scaling.leaves if leaf in free and leaf not in taken]
+            left = [n for n in site.scaling.leaves if n in free and n not in group_of]
             founded = _founded(site, shapes, left, per)
             if isinstance(founded, str):
                 without |= {leaf: founded for leaf in left if leaf not in without}
                 continue
             group = founded
             groups.append(group)
+            group_of |= dict.fromkeys(group.exponents, group)
         group.sites[site.chain[0]] = site
-    grouped = {leaf for g in groups for leaf in g.exponents}
-    return groups, {leaf: reason for leaf, reason in without.items() if leaf not in grouped}
+    return groups, {leaf: reason for leaf, reason in without.items() if leaf not in group_of}
 
 
 def _decides(site: Site, group: Group, per: str) -> bool:
@@ -180,18 +180,15 @@ def features(site: Site, leaf: int, per: str) -> frozenset[int] | None:
 # --- what a group must not break --------------------------------------------------------------
 
 
-def _scalings(findings: Findings) -> Iterator[tuple[str, Scaling]]:
-    yield from ((use.operation, use.made.scaling) for use in findings.uses.values())
-    yield from ((site.operation, site.scaling) for site in findings.sites.values())
-
-
 def _objection(findings: Findings, group: Group, first: bool) -> str:
     """Why a group cannot be; empty if it can."""
-    for operation, scaling in _scalings(findings):
+    uses, sites = findings.involving(group.exponents)
+    scalings = [(use.operation, use.made.scaling) for use in uses]
+    for operation, scaling in scalings + [(site.operation, site.scaling) for site in sites]:
         tie = scaling.broken_by(group.exponents)
         if tie is not None:
             return f"also goes through {tie.operation} into {operation}, which follows no scale"
-    for use in findings.uses.values():
+    for use in uses:
         for leaf, axes in group.channels.items():
             if leaf in use.made.sights and axes & use.made.sights[leaf].blurred:
                 return f'its outputs cannot be told apart in {use.operation}; try per="layer"'
@@ -202,7 +199,7 @@ def _objection(findings: Findings, group: Group, first: bool) -> str:
 
 def _too_early(findings: Findings, group: Group) -> str:
     chains, order = group.chains, min(site.order for site in group.sites.values())
-    for use in findings.uses.values():
+    for use in findings.involving(group.exponents)[0]:
         if use.place in chains or use.order > order:
             continue
         if use.made.scaling.degree_along(group.exponents):
@@ -229,13 +226,10 @@ def _apart(group: Group) -> bool:
 def _parted(findings: Findings, shapes: Sequence[Shape], group: Group) -> Group:
     """The group with the axes along which uses take different parts of a parameter."""
     for leaf in group.exponents:
-        sights = list(_sights(findings.uses.values(), leaf))
+        uses, _ = findings.involving([leaf])
+        sights = [use.made.sights[leaf] for use in uses if leaf in use.made.sights]
         parts = {
             axis for axis, size in enumerate(shapes[leaf]) if size > 1 and parts_along(axis, sights)
         }
         group.axes[leaf] = group.channels[leaf] | parts
     return group
-
-
-def _sights(uses: Collection[Use], leaf: int) -> Iterator[Sight]:
-    yield from (use.made.sights[leaf] for use in uses if leaf in use.made.sights)

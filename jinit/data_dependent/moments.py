@@ -9,7 +9,6 @@ target^2, as long as <b b> < target^2. The bias itself stays what it is.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -132,9 +131,7 @@ class Asked(NamedTuple):
         return _measure(y, bias, self.target, layout, self.statistic, self.divided)
 
 
-@partial(jax.jit, static_argnums=(3, 4, 5))
 def _measure(y: Any, bias: Any, target: Any, layout: Layout, statistic: str, divided: bool) -> Any:
-    """Traced once for all layers of one shape."""
     values = [y.reshape(layout.split)]
     if bias is not None:
         values.append(jnp.broadcast_to(bias, y.shape).reshape(layout.split))

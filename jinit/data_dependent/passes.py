@@ -1,11 +1,14 @@
 """Passes through a model that rescale it or measure it, each one compiled program.
 
-May import: jax, NumPy, and of `jinit.tracing` jaxprs, ledger, and of `jinit.evaluation` evaluator,
-tape, and of `jinit.data_dependent` moments, planning, stepping.
+May import: the standard library, jax, NumPy, `jinit.axes`, and of `jinit.tracing` jaxprs, ledger,
+of `jinit.evaluation` control, evaluator, operations, tape, and of `jinit.data_dependent` moments,
+planning, stepping.
 """
 
+import math
 from collections.abc import Sequence
-from functools import cached_property
+from fractions import Fraction
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from jinit.axes import Shape
 from jinit.data_dependent.moments import Asked, Pool, wide
 from jinit.data_dependent.planning import Scheme
 from jinit.data_dependent.stepping import (
@@ -22,14 +26,17 @@ from jinit.data_dependent.stepping import (
     positions_of,
     times,
 )
+from jinit.evaluation.control import has_control
 from jinit.evaluation.evaluator import Evaluator
+from jinit.evaluation.operations import run_in_turn
 from jinit.evaluation.tape import Tape
-from jinit.tracing.jaxprs import Closed
+from jinit.tracing.jaxprs import Closed, make_program
 from jinit.tracing.ledger import Place, Scope
 
 __all__ = ["Outcome", "Passes"]
 
 FOUND = ("scale", "before", "rms")
+_SHALLOW = 24  # layers that are compiled into one program
 
 
 class Outcome(NamedTuple):
@@ -37,7 +44,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         leaves: new values, by parameter.
-        state: by name the vectors "scale", "before" and "rms", and those of a pool, if there is one.
+        state: the vectors "scale", "before" and "rms" by name, and those of a pool if there is one.
     """
 
     leaves: dict[int, Any]
@@ -62,6 +69,8 @@ class Passes:
         self.statistic, self._shardings = statistic, shardings
         self._divided = any(sharding is not None for sharding in shardings)
         self._noted: list[Place] = []
+        self._operations: Closed | None = None
+        self._outcome: Any = None
 
     @cached_property
     def dtype(self) -> Any:
@@ -84,10 +93,35 @@ class Passes:
     @cached_property
     def rescale(self) -> Any:
         """`rescale(arrays, known, target) -> Outcome`, with scales and shifts known already."""
+        if self._is_deep:
+            return self._in_turn
         leaves = {n: self._shardings[n] for n in (*self.scheme.blocks, *self.scheme.biases)}
         if all(sharding is None for sharding in leaves.values()):
             return jax.jit(self._rescale)
         return jax.jit(self._rescale, out_shardings=Outcome(leaves, None))  # type: ignore[arg-type]
+
+    def _in_turn(self, *args: Any) -> Outcome:
+        """The pass, operation by operation."""
+        values, structure = jax.tree.flatten(args)
+        if self._operations is None:
+            shapes = jax.eval_shape(self._rescale, *args)
+            self._operations = make_program(
+                lambda *flat: jax.tree.leaves(self._rescale(*jax.tree.unflatten(structure, flat))),
+                *values,
+            )
+            self._outcome = jax.tree.structure(shapes)
+        found = run_in_turn(self._operations, [jnp.asarray(value) for value in values])
+        return jax.tree.unflatten(self._outcome, found)  # type: ignore[no-any-return]
+
+    @property
+    def _is_deep(self) -> bool:
+        """Whether many layers follow one another, none of them in a loop.
+
+        They run operation by operation: layers of one shape share all that is compiled, where one
+        program would be compiled in minutes.
+        """
+        deep = len(self.scheme.decisions) > _SHALLOW
+        return deep and not (self._divided or has_control(self._program))
 
     def measured(self, arrays: Sequence[Any]) -> dict[Place, Any]:
         """By site, the statistic of its outcome in a plain run, a number for each time it is run.
@@ -118,19 +152,31 @@ class Passes:
         self._noted = list(tape.notes)
         return list(tape.notes.values())
 
-    def _applied(self, arrays: Sequence[Any], scale: Any, shifts: Any) -> dict[int, Any]:
+    def _applied(self, arrays: Sequence[Any], scales: Any, shifts: Any) -> dict[int, Any]:
         """The parameters, rescaled and shifted, each rounded once."""
         found = {}
-        scales = jnp.where(scale > 0, scale, jnp.ones_like(scale))
         for group in self.scheme.groups:
             for leaf, exponent in group.exponents.items():
                 block = self.scheme.blocks[leaf]
-                part = scales[block.offset : block.offset + block.size].reshape(block.broadcast)
-                power = part if exponent == 1 else part ** np.asarray(float(exponent), part.dtype)
-                found[leaf] = times(jnp.asarray(arrays[leaf]), power)
+                start = np.int32(block.offset)
+                found[leaf] = _scaled(arrays[leaf], scales, start, block.broadcast, exponent)
         for leaf, block in self.scheme.biases.items():
-            part = jnp.nan_to_num(shifts[block.offset : block.offset + block.size])
-            part = part.reshape(block.shape)
-            bias = jnp.asarray(arrays[leaf])
-            found[leaf] = (wide(bias) + part.astype(wide(bias).dtype)).astype(bias.dtype)
+            found[leaf] = _shifted(arrays[leaf], shifts, np.int32(block.offset))
         return found
+
+
+@partial(jax.jit, static_argnums=(3, 4))
+def _scaled(leaf: Any, scales: Any, start: Any, shape: Shape, exponent: Fraction) -> Any:
+    """A parameter times a power of its scales, those that are not known left out."""
+    part = jax.lax.dynamic_slice(scales, (start,), (math.prod(shape),))
+    part = jnp.where(part > 0, part, jnp.ones_like(part)).reshape(shape)
+    power = part if exponent == 1 else part ** np.asarray(float(exponent), part.dtype)
+    return times(leaf, power)
+
+
+@jax.jit
+def _shifted(leaf: Any, shifts: Any, start: Any) -> Any:
+    """A parameter plus its shifts."""
+    part = jnp.nan_to_num(jax.lax.dynamic_slice(shifts, (start,), (leaf.size,)))
+    bias = wide(leaf)
+    return (bias + part.astype(bias.dtype).reshape(leaf.shape)).astype(leaf.dtype)

@@ -207,7 +207,7 @@ class _Builder:
     def correct(self, findings: Findings, group: Group) -> None:
         """At every other use, the operand is what it will be when its parameters are rescaled."""
         chains, blocks = group.chains, self.scheme.blocks
-        for use in findings.uses.values():
+        for use in findings.involving(group.exponents)[0]:
             exponent = use.made.scaling.degree_along(group.exponents)
             if not exponent or use.place in chains:
                 continue
@@ -249,7 +249,9 @@ def _removing(
             leaf is not None
             and leaf in movable
             and all(
-                use.place in places for use in findings.uses.values() if leaf in use.made.sights
+                use.place in places
+                for use in findings.involving([leaf])[0]
+                if leaf in use.made.sights
             )
         ):
             found[number] = leaf
@@ -279,7 +281,7 @@ def _coverings(
     """Of each use: the numbers it takes, and how often it is passed with each."""
     leaf = next(iter(group.exponents))
     products = {site.chain[0] for site in group.sites.values()}
-    for use in findings.uses.values():
+    for use in findings.involving(group.exponents)[0]:
         sight = use.made.sights.get(leaf)
         scaled = use.made.scaling.degree_along(group.exponents)
         if sight is None or not scaled or (use.place in group.chains - products):

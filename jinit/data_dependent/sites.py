@@ -4,7 +4,7 @@ May import: the standard library, and of `jinit.tracing` ledger, views, and of
 `jinit.data_dependent` degrees, facts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -105,11 +105,29 @@ class Findings:
     frozen: dict[int, str] = field(default_factory=dict)
     slices: dict[Place, None] = field(default_factory=dict)
     count: int = 0
+    _involving: dict[int, tuple[dict[tuple[Place, int], Use], dict[Place, Site]]] | None = None
 
     def next_order(self) -> int:
         """A number that grows along the program."""
         self.count += 1
         return self.count
+
+    def involving(self, leaves: Collection[int]) -> tuple[list[Use], list[Site]]:
+        """Uses and sites that any of these parameters has a part in, once all are known."""
+        if self._involving is None:
+            self._involving = {}
+            for use in self.uses.values():
+                for leaf in use.made.scaling.leaves | use.made.sights.keys():
+                    self._involving.setdefault(leaf, ({}, {}))[0][use.place, use.operand] = use
+            for site in self.sites.values():
+                for leaf in site.scaling.leaves | site.sights.keys():
+                    self._involving.setdefault(leaf, ({}, {}))[1][site.chain[0]] = site
+        uses: dict[tuple[Place, int], Use] = {}
+        sites: dict[Place, Site] = {}
+        for leaf in leaves:
+            uses |= self._involving.get(leaf, ({}, {}))[0]
+            sites |= self._involving.get(leaf, ({}, {}))[1]
+        return list(uses.values()), list(sites.values())
 
     def copy(self) -> "Findings":
         """As they are now."""

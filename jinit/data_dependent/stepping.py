@@ -5,6 +5,7 @@ and of `jinit.data_dependent` blocks, moments, planning.
 """
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from jinit.data_dependent.blocks import Index
-from jinit.data_dependent.moments import Asked, Pool, wide
+from jinit.data_dependent.moments import Asked, Layout, Pool, wide
 from jinit.data_dependent.planning import Actions, Correction, Decision, Scheme
 from jinit.evaluation.evaluator import run_operation
 from jinit.evaluation.tape import Tape
@@ -101,24 +102,21 @@ class Rescaling:
             mean = shift.layout.mean(kernel)
             kernel = kernel - mean
         beside = None if bias is None or shift is not None else wide(bias)
-        found = self._asked.measure(kernel, beside, decision.layout)
-        found = self._decided(decision, found, place, tape)
-        scale = found[0]
-        factor = jnp.where(scale == 0, jnp.ones_like(scale), scale)
+        tape.state["found"], scale, factor = _decide(
+            tape.state["found"],
+            kernel,
+            beside,
+            self._where(decision.read, place, tape),
+            [self._where(index, place, tape) for index in decision.writes.values()],
+            self._asked.target,
+            self._asked._replace(target=None),
+            decision.layout,
+            decision.once,
+        )
         if shift is not None:
             mean = jnp.where(scale == 0, jnp.nan, mean * factor.astype(kernel.dtype))
             bias = self._shifted(decision, mean, bias, place, tape)
         return times(y, factor), bias
-
-    def _decided(self, decision: Decision, found: Any, place: Place, tape: Tape) -> Any:
-        """What is found in a place, or has been found for the same parameters before."""
-        vectors = tape.state["found"]
-        found = found.astype(vectors.dtype)
-        if not decision.once:
-            known = _read(vectors, self._where(decision.read, place, tape))
-            found = jnp.where(known[:1] != 0, known, found)
-        self._write(decision, place, tape, "found", found)
-        return found
 
     def _shifted(self, decision: Decision, mean: Any, bias: Any, place: Place, tape: Tape) -> Any:
         """The bias that removes a mean, if it is not known already; NaN is none."""
@@ -179,6 +177,32 @@ class Measuring:
         return outcome
 
 
+@partial(jax.jit, static_argnums=(6, 7, 8))
+def _decide(
+    rows: Any,
+    kernel: Any,
+    bias: Any,
+    read: Any,
+    writes: Sequence[Any],
+    target: Any,
+    asked: Asked,
+    layout: Layout,
+    once: bool,
+) -> tuple[Any, Any, Any]:
+    """The rows with what an outcome asks for, unless they have it already; its scale; a factor.
+
+    Traced once for all layers of one shape.
+    """
+    found = asked._replace(target=target).measure(kernel, bias, layout).astype(rows.dtype)
+    if not once:
+        known = _read(rows, read)
+        found = jnp.where(known[:1] != 0, known, found)
+    for at in writes:
+        rows = _written(rows, at, found)
+    scale = found[0]
+    return rows, scale, jnp.where(scale == 0, jnp.ones_like(scale), scale)
+
+
 def _note_position(eqn: JaxprEqn, operands: Sequence[Any], number: int, tape: Tape) -> None:
     """The position along the axis that is cut, as `dynamic_slice` takes it: within bounds."""
     shape, sizes = shape_of(eqn.invars[0]), eqn.params["slice_sizes"]
@@ -190,6 +214,7 @@ def _note_position(eqn: JaxprEqn, operands: Sequence[Any], number: int, tape: Ta
     tape.state["position"] = tape.state["position"].at[number].set(start)
 
 
+@jax.jit
 def times(y: Any, factor: Any) -> Any:
     """An array times numbers, in its own dtype."""
     if jnp.issubdtype(y.dtype, jnp.complexfloating):

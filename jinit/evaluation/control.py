@@ -12,10 +12,10 @@ from jax.extend.core import JaxprEqn
 
 from jinit.evaluation.parts import Part, Runner
 from jinit.evaluation.tape import Tape
-from jinit.tracing.jaxprs import scan_counts
+from jinit.tracing.jaxprs import Program, inner_program, open_program, scan_counts
 from jinit.tracing.ledger import Place, Scope
 
-__all__ = ["CONTROL"]
+__all__ = ["CONTROL", "has_control"]
 
 Control: TypeAlias = Callable[[Runner, JaxprEqn, Sequence[Any], Scope, Tape], Sequence[Any]]
 
@@ -107,3 +107,11 @@ def _blank(shapes: Any) -> Any:
 
 
 CONTROL: Mapping[str, Control] = {"cond": _cond, "scan": _scan, "while": _while}
+
+
+def has_control(program: Program) -> bool:
+    """Whether there is any loop or branch in a program, or in those that it calls."""
+    body, _ = open_program(program)
+    inner = [inner_program(eqn) for eqn in body.eqns]
+    names = {eqn.primitive.name for eqn in body.eqns}
+    return bool(names & CONTROL.keys()) or any(has_control(p) for p in inner if p is not None)

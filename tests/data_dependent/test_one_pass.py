@@ -90,3 +90,30 @@ def test_what_a_function_was_given_besides_arrays_counts():
     assert len(jinit.lsuv(apply, w, x, True)[1].rows) == 2
     tied = dict.fromkeys(w, jnp.asarray(w["w"]))
     assert len(jinit.lsuv(apply, tied, x, True)[1].rows) == 1
+
+
+def test_deep_models_share_what_is_compiled():
+    """Layers of one shape, one after another: a few programs for all, and the same scales."""
+    depth, x = 30, data(32, 8)
+    weights = [data(8, 8, seed=n) for n in range(depth)]
+
+    def apply(weights, x):
+        for w in weights:
+            x = jnp.tanh(x @ w)
+        return x
+
+    with compilations() as compiled:
+        new, report = jinit.lsuv(apply, weights, x)
+    assert len(report.rows) == depth
+    assert len(compiled) < depth
+    prepared = prepare(apply, weights, (x,), {}, OPTIONS)
+    assert products(prepared.passes._operations.jaxpr) == {"dot_general": depth}
+    h = x.astype(np.float64)
+    for w in new:
+        y = h @ np.asarray(w, np.float64)
+        assert abs(y.std() - 1) < 1e-5
+        h = np.tanh(y)
+    stacked, _ = jinit.lsuv(
+        lambda w, x: jax.lax.scan(lambda x, w: (jnp.tanh(x @ w), None), x, w), np.stack(weights), x
+    )
+    np.testing.assert_allclose(np.stack(new), stacked, rtol=1e-5)
