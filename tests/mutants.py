@@ -187,4 +187,14 @@ MUTANTS = [
     Mutant("pretrained/formats/orbax.py", "not self.complete", "True", ("pretrained/test_hostile.py",)),
     Mutant("pretrained/measuring.py", "+= float(reals @ reals) + apart**2 * self.count * reals.size / total", "+= float(reals @ reals)", ("pretrained/test_inspection.py",)),
     Mutant("pretrained/writers/msgpack.py", "values.nbytes <= LONGEST_CHUNK", "True", ("pretrained/test_converting.py",)),
+    # Analytic initialization.
+    Mutant("analytic/kernel.py", "squares = np.square(met).sum(axis=contracted) * self.share", "squares = np.square(met).sum(axis=contracted)", ("analytic/test_operations.py::test_mean_and_variance[transposed conv]",)),
+    Mutant("analytic/kernel.py", "if not names & varying)", "if names)", ("analytic/test_operations.py::test_mean_and_variance[average by a matrix]",)),
+    Mutant("analytic/world.py", "share = value * c / self.axes.size(names & over)", "share = value * c", ("analytic/test_laws.py",)),
+    Mutant("analytic/softmax.py", "(faded @ weights) ** (count - 1)", "(faded @ weights) ** count", ("analytic/test_laws.py",)),
+    Mutant("analytic/bilinear.py", "** (1 if name in varying else 2)", "** 1", ("analytic/test_operations.py::test_mean_and_variance[average of a constant]",)),
+    Mutant("analytic/joining.py", "share * max(0.0, share * size - 1) / (size - 1)", "share**2", ("analytic/test_operations.py::test_mean_and_variance[mean over independent steps]",)),
+    Mutant("analytic/arithmetic.py", "added(beyond, product(common, common))", "beyond", ("analytic/test_operations.py::test_mean_and_variance[product of correlated]",)),
+    Mutant("analytic/outcomes.py", "if layer.identity is None:", "if True:", ("analytic/test_nets.py::test_unit_variance[shared block]",)),
+    Mutant("analytic/known.py", "{slices: -degree for slices, degree in found[1].items()}", "found[1]", ("analytic/test_autoinit.py",)),
 ]  # fmt: skip

@@ -172,7 +172,7 @@ def _summed(one: Degrees, other: Degrees) -> Degrees:
     found = dict(one)
     for slices, degree in other.items():
         found[slices] = found.get(slices, 0.0) + degree
-    return {slices: degree for slices, degree in found.items() if degree}
+    return found
 
 
 def _alike(facts: Sequence[Known]) -> Degrees:

@@ -132,13 +132,13 @@ class Scaling:
         """
         for slices, degree in sorted(degrees.items(), key=lambda item: item[1] != 1):
             free = all(p.leaf in self.chosen and self.of(p) is None for p in slices)
-            if math.isfinite(degree) and free and not any(self._begun(p) for p in slices):
+            if _counts(degree) and free and not any(self._begun(p) for p in slices):
                 return frozenset(slices), degree
         return None
 
     def cannot_scale(self, degrees: Mapping[frozenset[Any], float]) -> list[str]:
         """The parameters, if there is none of which the array is a multiple or a power."""
-        if not degrees or any(math.isfinite(degree) for degree in degrees.values()):
+        if not degrees or any(map(_counts, degrees.values())):
             return []
         return sorted({self.paths[part.leaf] for slices in degrees for part in slices})
 
@@ -160,6 +160,11 @@ class Scaling:
         for index, scale in found.items():
             scales[index] = scale
         return scales
+
+
+def _counts(degree: float) -> bool:
+    """Whether something changes with a scale, as a power of it."""
+    return math.isfinite(degree) and degree != 0
 
 
 def _reason(values: Any, mean: float, statistic: float) -> str:

@@ -356,6 +356,33 @@ def test_approximations_are_named(apply, inputs, operation, what):
     assert any(name == operation and what in text for name, text in found), found
 
 
+def test_weights_behind_a_normalization():
+    """Their own scale cancels: with a gain, that is scaled; without one, nothing can be."""
+
+    def apply(params, x):
+        v = params["v"]
+        kernel = v / jnp.linalg.norm(v, axis=0, keepdims=True)
+        return x @ (kernel * params["g"][None] if "g" in params else kernel)
+
+    params = {"v": PARAMS["a"], "g": jnp.full(64, 5.0)}
+    scaled, report = jinit.autoinit(apply, params, X)
+    np.testing.assert_allclose(scaled["g"], 1.0, rtol=1e-5)
+    assert report.untouched == ("v",)
+    _, report = jinit.autoinit(apply, {"v": PARAMS["a"]}, X, target=2.0)
+    assert report.rows == ()
+    assert report.outputs[0].std == pytest.approx(1)
+    (each,) = report.approximations
+    assert each.what == "its weights do not scale with v, which is left as it is"
+
+
+def test_powers_of_weights():
+    """Of a weight that enters as a square, the scale is the root."""
+    _, report = jinit.autoinit(lambda p, x: x @ p["a"] ** 2, PARAMS, X)
+    before = np.sqrt(np.mean(np.sum(np.asarray(PARAMS["a"], np.float64) ** 4, axis=0)))
+    assert report.rows[0].before == pytest.approx(before, rel=1e-5)
+    assert report.rows[0].scale == pytest.approx(before**-0.5, rel=1e-5)
+
+
 # --- the report -------------------------------------------------------------------------------
 
 

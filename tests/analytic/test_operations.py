@@ -109,6 +109,7 @@ CASES = {
     # Sums and products.
     "doubled": case(lambda x: x + x, X),
     "square": case(lambda x: x * x, X),
+    "product of correlated": case(lambda x, y: (x + y) * x, X, X, tolerance=0.05),
     "vector": case(lambda x: jnp.tanh(x + BIAS) * fixed(1, 1, 16, seed=8), X),
     "vector twice": case(lambda x: (x + BIAS) + BIAS, X),
     "two": case(lambda x, y: jax.nn.silu(x) * y + y, X, X),
@@ -134,6 +135,12 @@ CASES = {
     "log softmax": case(lambda x: jax.nn.log_softmax(0.3 * x), floats(64, 8, 256)),
     "weighted average": case(
         lambda x, y: jnp.einsum("bts,bsd->btd", jax.nn.softmax(x), y),
+        floats(256, 6, 8),
+        floats(256, 8, 16),
+        tolerance=0.05,
+    ),
+    "average of a constant": case(
+        lambda x, y: jnp.einsum("bts,bsd->btd", jax.nn.softmax(x), 0.2 * y + 9),
         floats(256, 6, 8),
         floats(256, 8, 16),
         tolerance=0.05,
@@ -225,6 +232,9 @@ CASES = {
     ),
     "mean over steps": case(
         lambda x: over_time(lambda c, v: (c, v + c), x + x[:, :1]).mean(0), X, tolerance=0.06
+    ),
+    "mean over independent steps": case(
+        lambda x: over_time(lambda c, v: (c, jnp.tanh(v)), x).mean(0), X, tolerance=0.05
     ),
     "counted": case(counted, X),
     "branches": case(lambda x: jax.lax.switch(1, [jnp.exp, jnp.tanh], x), X),
