@@ -91,7 +91,7 @@ class Model:
         return self.rest is None or len(self.filled) == len(self.rest.leaves)
 
     def unknown(self, paths: Container[str]) -> list[str]:
-        """What is no parameter and has no value: none of its own, none computed, none at `paths`."""
+        """What is no parameter and has no value: of its own, computed, or at `paths`."""
         if self.rest is None or self.structure.rest_of is not None:
             return []
         statistics = {

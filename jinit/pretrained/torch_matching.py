@@ -5,7 +5,7 @@ sources, templates, torch_layers, torch_names, torch_recurrent.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -91,15 +91,15 @@ class TorchMatching:
         """What each leaf is made of."""
         found = Matched()
         modules = torch_modules(specs)
-        names = Names(self.pairs, wanted)
+        names, within = Names(self.pairs, wanted), _by_module(wanted)
         fused = {module.name for module in modules if any(n in module.tensors for n in _FUSED)}
         groups: dict[str, list[tuple[int, TorchModule]]] = {}
         for module in modules:
-            goes_to = self._goes_to(module, names, fused, wanted)
+            goes_to = self._goes_to(module, names, fused, within)
             if goes_to is not None:
                 groups.setdefault(goes_to[0], []).append((goes_to[1], module))
         for path, placed in groups.items():
-            self._match_group(path, placed, wanted, specs, found)
+            self._match_group([_layer(one, path) for one in within[path]], placed, specs, found)
         found.ignored += [n for m in modules for own, n in m.tensors.items() if own == _COUNTER]
         found.problems += names.problems
         found.problems += names.idle([name for m in modules for name in _around(m.name)])
@@ -111,14 +111,15 @@ class TorchMatching:
         return found
 
     def _goes_to(
-        self, module: TorchModule, names: Names, fused: set[str], wanted: Sequence[Wanted]
+        self, module: TorchModule, names: Names, fused: set[str], within: Container[str]
     ) -> tuple[str, int] | None:
         """The model's module; `nn.MultiheadAttention` calls its own last one "out_proj"."""
         around, _, own = module.name.rpartition(".")
         if own == "out_proj" and around in fused:
             parent = names.find(around)
-            if parent is not None and _has(f"{parent[0]}/out", wanted):
-                return f"{parent[0]}/out", 0
+            path = None if parent is None else f"{parent[0]}/out".strip("/")
+            if path is not None and path in within:
+                return path, 0
         if list(module.tensors) == [_COUNTER]:
             return None
         only = _ONLY_LAYER.sub("", module.name) if "weight_ih" in module.tensors else module.name
@@ -126,14 +127,12 @@ class TorchMatching:
 
     def _match_group(
         self,
-        path: str,
+        layers: Sequence[Layer],
         placed: Sequence[tuple[int, TorchModule]],
-        wanted: Sequence[Wanted],
         specs: Mapping[str, TensorSpec],
         found: Matched,
     ) -> None:
         """The leaves of one module, of all modules of the checkpoint that go there."""
-        layers = [_layer(one, path) for one in wanted if _is_in(one, path)]
         by_leaf: dict[str, list[_Placed]] = {}
         for place, module in placed:
             try:
@@ -220,13 +219,13 @@ def _fused(layer: Layer, parts: Sequence[_Placed]) -> Recipe:
     return Joined(recipes, "concatenate", outputs[0])
 
 
-def _is_in(one: Wanted, path: str) -> bool:
-    parts = tuple(path.split("/")) if path else ()
-    return one.module[: len(parts)] == parts
-
-
-def _has(path: str, wanted: Sequence[Wanted]) -> bool:
-    return any(_is_in(one, path) for one in wanted)
+def _by_module(wanted: Sequence[Wanted]) -> dict[str, list[Wanted]]:
+    """The leaves within each module, by its path."""
+    within: dict[str, list[Wanted]] = {}
+    for one in wanted:
+        for depth in range(len(one.module) + 1):
+            within.setdefault("/".join(one.module[:depth]), []).append(one)
+    return within
 
 
 def _layer(one: Wanted, path: str) -> Layer:

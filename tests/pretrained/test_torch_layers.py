@@ -379,3 +379,18 @@ def test_fused_and_stacked():
     del tensors["layer2.w3.weight"], tensors["layer2.w3.bias"]
     with pytest.raises(LoadError, match="not as many of each in all layers"):
         jinit.load(model, tensors, **options)
+
+
+def test_attention_that_the_model_lacks_or_that_is_all_there_is():
+    module = randomized(Attention())
+    model = {"out": {"kernel": jax.ShapeDtypeStruct((8, 8), jnp.float32)}}
+    with pytest.raises(LoadError, match="1 missing, 4 unexpected") as caught:
+        jinit.load(model, state(module), match=torch_to_flax())
+    assert "attn.out_proj.weight" in caught.value.report.unexpected
+
+    x = inputs(2, 5, 8)
+    made = nn.MultiHeadDotProductAttention(2)
+    target = jinit.with_inputs(made, x, x)
+    variables, _ = jinit.load(target, state(module.attn), match=torch_to_flax())
+    y = torch.from_numpy(x)
+    assert_close(made.apply(variables, x, x), module.attn(y, y, y)[0])
