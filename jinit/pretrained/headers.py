@@ -31,8 +31,9 @@ def parse_json(content: bytes, file: str, what: str) -> Any:
             names = [name for name, _ in pairs]
             twice = next(name for name in found if names.count(name) > 1)
             raise CheckpointError(file, f"has {twice[:200]!r} twice in its {what}")
-        if not all(map(_is_text, found)):
-            raise CheckpointError(file, f"has a name in its {what} that is no text")
+        texts = [*found, *(value for value in found.values() if isinstance(value, str))]
+        if not all(map(_is_whole, texts)):
+            raise CheckpointError(file, f"has half of a character in its {what}; it is damaged")
         return found
 
     def refused(constant: str) -> NoReturn:
@@ -50,9 +51,9 @@ def parse_json(content: bytes, file: str, what: str) -> Any:
         raise CheckpointError(file, f"is no JSON in its {what}: {error}") from None
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name can be written again: JSON escapes may give halves of characters."""
-    return name.isascii() or not any(0xD800 <= ord(letter) <= 0xDFFF for letter in name)
+def _is_whole(text: str) -> bool:
+    """Whether a text can be written again: JSON's escapes may give halves of characters."""
+    return text.isascii() or not any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
 
 
 def as_shape(value: Any, file: str, tensor: str) -> tuple[int, ...]:

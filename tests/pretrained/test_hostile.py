@@ -64,7 +64,11 @@ SAFETENSORS = {
     "no brace": (framed(b'[{"x":0}]'), "has a header that does not begin with '{'"),
     "no JSON": (framed(b'{"x":'), "is no JSON in its header: Expecting value"),
     "no UTF-8": (framed(b'{"\xff":0}'), "is not UTF-8 in its header; it is damaged"),
-    "half a letter": (framed(b'{"\\ud800":0}'), "has a name in its header that is no text"),
+    "half a letter": (framed(b'{"\\ud800":0}'), "has half of a character in its header"),
+    "half a letter within": (
+        framed(b'{"__metadata__":{"format":"\\ud800"}}', b""),
+        "has half of a character in its header; it is damaged",
+    ),
     "deep": (framed(b'{"x":' + b"[" * 200_000), "is nested too deeply in its header"),
     "constant": (framed(b'{"x":NaN}'), "has NaN in its header, which is no JSON"),
     "long number": (
