@@ -1,30 +1,25 @@
 """Loading: a model's leaves from a checkpoint's tensors, all of it or nothing.
 
-May import: the standard library, numpy, `jinit.core.inputs`, of `jinit.model` paths, planning,
-values, and everything of `jinit.pretrained`.
+May import: the standard library, `jinit.core.inputs`, of `jinit.model` planning, values, and
+everything of `jinit.pretrained`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from jinit.core.inputs import check_key
-from jinit.model.paths import leaf_key
 from jinit.model.planning import Plan, rest_key
 from jinit.model.values import Keep
-from jinit.pretrained.decisions import Decision
 from jinit.pretrained.drawing import plan_drawn
+from jinit.pretrained.filling import fill
 from jinit.pretrained.leaves import Model, describe_model
 from jinit.pretrained.patterns import as_matching
-from jinit.pretrained.placing import place, read_onto
 from jinit.pretrained.policies import as_policy, ignored_names
 from jinit.pretrained.problems import raise_problems
-from jinit.pretrained.recipes import Recipe, read
 from jinit.pretrained.report import LoadReport
-from jinit.pretrained.resolving import Policies, Resolution, Split, resolve
-from jinit.pretrained.sources import Source, open_source
+from jinit.pretrained.resolving import Policies, Resolution, resolve
+from jinit.pretrained.sources import open_source
 
 __all__ = ["load"]
 
@@ -128,7 +123,7 @@ def load(
         raise_problems(resolution, matched.problems, opened)
         plan = _checked_plan(model, resolution, rules, key)
         computes_rest = _check_rest(model, resolution, key)
-        values = _values(model, resolution, opened, plan, key)
+        values = fill(model, resolution, opened, plan, key)
         made = _rebuilt(model, values, key, computes_rest=computes_rest)
         return made, _with_schemes(resolution.report, plan)
     finally:
@@ -182,76 +177,6 @@ def _check_rest(model: Model, resolution: Resolution, key: Any) -> bool:
         shown = ", ".join(kept[:5]) or "what the model keeps beside its parameters and statistics"
         raise ValueError(f"`key` is needed, to compute {shown} as the model defines it")
     return True
-
-
-def _values(
-    model: Model, resolution: Resolution, source: Source, plan: Plan | None, key: Any
-) -> dict[str, Any]:
-    """The value of every leaf, by path; of statistics those that are loaded."""
-    values: dict[str, Any] = {}
-    splits = {split.kernel: split for split in resolution.splits}
-    factors = {path for split in resolution.splits for path in (split.a, split.b)}
-    for decision in resolution.of("loaded", "adapted"):
-        if decision.path in splits:
-            values |= _split(splits[decision.path], decision, model, source, key)
-        elif decision.path not in factors:
-            _check_tied(decision, resolution.ties.get(decision.path, ()), source)
-            values[decision.path] = _value(decision, source, key)
-    if plan is not None:
-        drawn = plan.draw(plan.leaf_keys(key))
-        values |= {row.path: value for row, value in zip(plan.rows, drawn, strict=True)}
-    for decision in resolution.of("kept"):
-        if decision.wanted.value is not None:
-            values[decision.path] = _own(decision)
-    for decision in resolution.decisions.values():
-        if decision.shared_with in values:
-            values[decision.path] = values[decision.shared_with]
-    return values
-
-
-def _value(decision: Decision, source: Source, key: Any) -> Any:
-    """What a tensor, or several, make of a leaf."""
-    assert decision.recipe is not None
-    leaf = decision.wanted.leaf
-    if decision.adapter is None:
-        return read_onto(decision.recipe, source, leaf)
-    own = None if key is None else leaf_key(key, leaf.parts)
-    return place(decision.adapter(read(decision.recipe, source), leaf, own), leaf)
-
-
-def _split(
-    split: Split, decision: Decision, model: Model, source: Source, key: Any
-) -> dict[str, Any]:
-    """A kernel and its factors."""
-    assert decision.recipe is not None
-    kernel, a, b = (model.by_path[path].leaf for path in (split.kernel, split.a, split.b))
-    own = None if key is None else leaf_key(key, a.parts)
-    whole = read(decision.recipe, source)
-    if decision.adapter is not None:
-        whole = np.asarray(decision.adapter(whole, kernel, own))
-    made = split.law.split(whole, a.shape[-1], (a.dtype, b.dtype), own)
-    pairs = zip((kernel, a, b), made, strict=True)
-    return {leaf.path: place(value, leaf) for leaf, value in pairs}
-
-
-def _check_tied(decision: Decision, others: Sequence[Recipe], source: Source) -> None:
-    """Raise if leaves that are one array in the model are several in the checkpoint."""
-    for other in others:
-        assert decision.recipe is not None
-        if not np.array_equal(read(decision.recipe, source), read(other, source)):
-            raise ValueError(
-                f"{decision.wanted.leaf} is one array with others in the model, and in the "
-                f"checkpoint {decision.recipe} and {other} differ; leave one of them aside in "
-                "`match`, or untie the model"
-            )
-
-
-def _own(decision: Decision) -> Any:
-    """The value that the target has."""
-    leaf, value = decision.wanted.leaf, decision.wanted.value
-    sharding = getattr(value, "sharding", None)
-    stays = leaf.sharding is None or sharding == leaf.sharding
-    return value if value.dtype == leaf.dtype and stays else place(value, leaf)
 
 
 def _rebuilt(model: Model, values: dict[str, Any], key: Any, *, computes_rest: bool) -> Any:

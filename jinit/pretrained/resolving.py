@@ -91,7 +91,7 @@ def resolve(
         owner = owners.get(one.path, one.path)
         if owner != one.path:
             decisions[one.path] = replace(decisions[owner], wanted=one, shared_with=owner)
-            if one.path in matched.recipes and decisions[owner].outcome == "loaded":
+            if one.path in matched.recipes and decisions[owner].recipe is not None:
                 ties.setdefault(owner, []).append(matched.recipes[one.path])
     ordered = {one.path: decisions[one.path] for one in model.wanted}
     taken = matched.used()

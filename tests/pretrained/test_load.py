@@ -513,6 +513,9 @@ def test_tied_leaves_that_the_checkpoint_has_twice():
     tensors = {"embed/embedding": drawn(5, 4), "head/embedding": drawn(5, 4, seed=1)}
     with pytest.raises(ValueError, match="is one array with others in the model, and in the"):
         jinit.load(Tied(nnx.Rngs(0)), tensors)
+    larger = {name: np.concatenate([table, table]) for name, table in tensors.items()}
+    with pytest.raises(ValueError, match="is one array with others in the model, and in the"):
+        jinit.load(Tied(nnx.Rngs(0)), larger, on_mismatch=lambda table, leaf: table[:5])
 
 
 def test_tied_leaves_are_drawn_once(draws):
@@ -538,6 +541,15 @@ def test_a_function_adapts():
     assert report["w"].source_shape == (6,)
     with pytest.raises(ValueError, match=r"w float32\[4\] was given values of shape \[5\]"):
         jinit.load({"w": leaf(4)}, tensors, on_mismatch={"w": lambda array, leaf: array[1:]})
+
+
+def test_an_adapter_that_fails_is_named():
+    def fails(array, leaf):
+        raise RuntimeError("no way")
+
+    with pytest.raises(RuntimeError, match="no way") as caught:
+        jinit.load({"w": leaf(4)}, {"v": drawn(6)}, match={"v": "w"}, on_mismatch={"w": fails})
+    assert caught.value.__notes__ == ["while fails adapted v to w float32[4]"]
 
 
 def test_adapt_applies_where_shapes_are_equal():
