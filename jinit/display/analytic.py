@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from jinit.display.numbers import short
 
@@ -39,8 +40,8 @@ def _scales(report: Any, width: int) -> Table:
         if row is None:
             table.add_row(f"... {len(rows) - _MOST} more")
             continue
-        place = [" ".join(filter(None, (row.operation, row.place)))] if wide else []
-        table.add_row(_name(row), short(row.before), short(row.scale), *place)
+        place = [Text(" ".join(filter(None, (row.operation, row.place))))] if wide else []
+        table.add_row(Text(_name(row)), short(row.before), short(row.scale), *place)
     table.caption = _caption(report)
     return table
 
@@ -64,8 +65,8 @@ def _approximations(report: Any, width: int) -> Table:
         table.add_column("where", style="dim", overflow="fold")
     table.add_column("how", overflow="fold")
     for each in report.approximations[:_MOST]:
-        place = [each.place] if width >= _NARROW else []
-        table.add_row(each.operation, *place, each.what)
+        place = [Text(each.place)] if width >= _NARROW else []
+        table.add_row(each.operation, *place, Text(each.what))
     more = len(report.approximations) - _MOST
     if more > 0:
         table.caption = f"{more} more are in `.approximations`."

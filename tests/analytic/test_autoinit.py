@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from analytic.nets import KEY, floats, tokens
 from flax import nnx
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 import jinit
 
@@ -149,6 +151,16 @@ def test_narrow_and_numpy_weights_keep_their_type():
         jnp.bfloat16
     )
     np.testing.assert_array_equal(scaled["b"], once)
+
+
+def test_sharded_weights_stay_where_they_are():
+    mesh = jax.make_mesh((8,), ("model",), axis_types=(AxisType.Auto,))
+    place = NamedSharding(mesh, P(None, "model"))
+    params = {**PARAMS, "a": jax.device_put(PARAMS["a"], place)}
+    scaled, _ = jinit.autoinit(net, params, X)
+    assert scaled["a"].sharding == place
+    alone, _ = jinit.autoinit(net, PARAMS, X)
+    np.testing.assert_array_equal(scaled["a"], alone["a"])
 
 
 # --- options ----------------------------------------------------------------------------------
