@@ -26,9 +26,11 @@ _OUTER, _INNER = 40, 4  # strides of the grid: 100 and 1000 nodes
 
 
 def _reduce_sum(world: World, eqn: JaxprEqn, signal: Signal) -> Signal:
-    """A sum: the average over these axes, times their length."""
+    """A sum: the average over these axes, times their length; what a mask leaves out is 0."""
     axes = eqn.params["axes"]
     field = world.settled(signal)
+    if signal.gaps is not None:
+        field = field.times(1 - float(np.mean(signal.gaps)))
     names = frozenset(_flat(world, field, axes))
     count = math.prod(field.shape[axis] for axis in axes)
     terms: dict[Atom, float] = {}

@@ -80,6 +80,7 @@ def counted(x):
 
 BIAS = fixed(1, 1, 16)
 HALVES = np.repeat([3.0, -3.0], 8).astype(np.float32)[None, None]
+HALF = np.arange(128)[None, None] < 64
 CAUSAL = np.tri(12, dtype=bool)
 TRANSPOSED: dict[str, Any] = {"spread": (2, 2), "padding": ((2, 2), (2, 2))}
 
@@ -144,6 +145,10 @@ CASES = {
         floats(256, 6, 8),
         floats(256, 8, 16),
         tolerance=0.05,
+    ),
+    "masked log softmax": case(
+        lambda x: jax.nn.log_softmax(jnp.where(HALF, 0.2 * x, -jnp.inf))[..., :64],
+        floats(64, 4, 128),
     ),
     "masked softmax": case(
         lambda x: jax.nn.softmax(jnp.where(CAUSAL[None], x, -jnp.inf)), floats(512, 12, 12)
