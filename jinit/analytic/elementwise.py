@@ -95,10 +95,9 @@ def _composed(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Signal | No
     """A further step of a function of one value, or None where it is not one."""
     signals = [fact for fact in facts if isinstance(fact, Signal)]
     first = signals[0]
-    numbers = [fact.constant for fact in facts if isinstance(fact, Known)]
-    if any(number is None for number in numbers) or not _alike(world, signals):
+    operands = [_at_nodes(world, fact) for fact in facts]
+    if any(operand is None for operand in operands) or not _alike(world, signals):
         return None
-    operands = [fact.probe if isinstance(fact, Signal) else fact.constant for fact in facts]  # type: ignore[union-attr]
     probe = _evaluated(eqn, operands)
     if not np.all(np.isfinite(probe)):
         probe = _finite(world, probe)
@@ -114,6 +113,16 @@ def _composed(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Signal | No
         greatest=first.greatest if keeps or probe is first.probe else None,
         summed=first.summed if probe is first.probe or np.array_equal(probe, first.probe) else None,
     )
+
+
+def _at_nodes(world: World, fact: Fact) -> Any:
+    """The values of a signal, or the one value of an array; None for what is neither."""
+    if isinstance(fact, Signal):
+        return fact.probe
+    constant = fact.constant if isinstance(fact, Known) else None
+    if constant is None or not fact.degrees:  # type: ignore[union-attr]
+        return constant
+    return constant * world.scaling.factor(fact.degrees)  # type: ignore[union-attr]
 
 
 def _alike(world: World, signals: Sequence[Signal]) -> bool:

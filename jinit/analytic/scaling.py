@@ -83,12 +83,13 @@ class Scaling:
 
     def factor(self, degrees: Mapping[frozenset[Hashable], float]) -> float:
         """By how much an array is scaled so far that scales to these degrees."""
+        factor, counted = 1.0, frozenset[Hashable]()
         for slices, degree in degrees.items():
             found = {self.of(each) for each in slices}
             scale = found.pop() if len(found) == 1 else None
-            if scale is not None and math.isfinite(degree):
-                return float(scale**degree)
-        return 1.0
+            if scale is not None and math.isfinite(degree) and not slices & counted:
+                factor, counted = factor * float(scale**degree), counted | slices
+        return factor
 
     def of(self, part: Any) -> float | None:
         """The scale of a slice, or of what it is a part of; None if there is none yet."""

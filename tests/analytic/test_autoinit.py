@@ -387,6 +387,18 @@ def test_weights_behind_a_normalization():
     assert each.what == "its weights do not scale with v, which is left as it is"
 
 
+def test_a_product_of_scaled_weights_is_scaled_by_both():
+    def apply(params, x):
+        h = jnp.tanh(x @ params["a"]) @ params["b"]
+        return h, x @ (params["a"] @ params["b"])
+
+    params = weights(a=(96, 64), b=(64, 32))
+    scaled, report = jinit.autoinit(apply, params, X)
+    both = np.asarray(scaled["a"], np.float64) @ np.asarray(scaled["b"], np.float64)
+    expected = np.sqrt(np.mean(np.sum(both**2, axis=0)))
+    assert report.outputs[-1].std == pytest.approx(expected, rel=1e-5)
+
+
 def test_powers_of_weights():
     """Of a weight that enters as a square, the scale is the root."""
     _, report = jinit.autoinit(lambda p, x: x @ p["a"] ** 2, PARAMS, X)
