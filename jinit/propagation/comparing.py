@@ -114,7 +114,7 @@ def compare(
     ...     for w in params:
     ...         x = jnp.tanh(x @ w)
     ...     return x
-    >>> shapes = [jax.ShapeDtypeStruct((64, 64), "float32")] * 12
+    >>> shapes = [jax.ShapeDtypeStruct((64, 64), "float32")] * 5
     >>> starts = {"small": jinit.normal(0.05), "orthogonal": jinit.orthogonal()}
     >>> x = jax.random.normal(jax.random.key(1), (32, 64))
     >>> comparison = jinit.compare(shapes, starts, x, apply=net)

@@ -71,7 +71,7 @@ def propagate(
 
     >>> import jax, jax.numpy as jnp, jinit
     >>> key = jax.random.key(0)
-    >>> weights = [jinit.normal(0.1)(jax.random.fold_in(key, n), (64, 64)) for n in range(8)]
+    >>> weights = [jinit.normal(0.05)(jax.random.fold_in(key, n), (64, 64)) for n in range(4)]
     >>> def net(weights, x):
     ...     for w in weights:
     ...         x = jax.nn.relu(x @ w)

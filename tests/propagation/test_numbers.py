@@ -12,7 +12,7 @@ import jinit
 
 # float32 sums of some hundred terms through five layers
 CLOSE = {"rtol": 2e-5, "atol": 2e-6}
-WIDTHS = (6, 16, 12, 16, 8)
+WIDTHS = (6, 16, 12, 8)
 BATCH = 7
 FUNCTIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
 
@@ -60,13 +60,13 @@ def test_rows_are_layers_activations_and_ends_in_order(both):
     kinds = [(row.kind, row.operation, row.path, row.layer) for row in report.rows]
     inner = [
         entry
-        for n in range(4)
+        for n in range(3)
         for entry in (
             ("linear", "dense", f"{n}/w", n + 1),
             ("activation", activation, f"{n}/w", n + 1),
         )
     ]
-    assert kinds == [("input", "input", "", 0), *inner, ("output", "output", "", 4)]
+    assert kinds == [("input", "input", "", 0), *inner, ("output", "output", "", 3)]
     assert [row.shape for row in report.of_kind("linear")] == [(BATCH, m) for m in WIDTHS[1:]]
     assert report.batch == BATCH
 
@@ -207,19 +207,19 @@ def test_bfloat16_is_measured_in_float32():
     report = jinit.propagate(apply, w, x)
     row = report.of_kind("linear")[0]
     assert row.dtype == "bfloat16"
-    outcome = np.asarray(x @ w, np.float64)
-    assert_spread(row.forward, outcome)
+    # The compiler may leave rounding out that the program has: 2**-9 of each of 112 values. Sums
+    # in bfloat16 would be off by a hundred times as much.
+    for name, value in spread(np.asarray(x @ w, np.float64)).items():
+        rtol = 2**-8 if name == "peak" else 1e-3
+        np.testing.assert_allclose(getattr(row.forward, name), value, rtol=rtol, atol=1e-3)
     assert report.leaves[0].weight_rms == pytest.approx(spread(np.asarray(w, float))["rms"])
     assert report.of_kind("activation")[0].operation == "relu"
 
 
 def test_float64_is_measured_in_float64():
     with jax.enable_x64(True):
-        report = jinit.propagate(
-            NETWORKS["tanh"],
-            jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), PARAMS),
-            jnp.asarray(X, jnp.float64),
-        )
-    hand = passes(WEIGHTS, BIASES, X, "tanh", C)
-    for row, y in zip(report.of_kind("linear"), hand.pre_activations, strict=True):
-        np.testing.assert_allclose(row.forward.std, y.std(), rtol=1e-13)
+        w, x = jnp.asarray(WEIGHTS[0], jnp.float64), jnp.asarray(X, jnp.float64)
+        report = jinit.propagate(lambda w, x: x @ w, w, x)
+    (row,) = report.of_kind("linear")
+    outcome = X.astype(float) @ WEIGHTS[0]
+    np.testing.assert_allclose(row.forward.std, outcome.std(), rtol=1e-13)
