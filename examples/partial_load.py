@@ -3,7 +3,7 @@
     python examples/partial_load.py [--seeds 8] [--steps 60]
 
 Trains a small convolutional net on the digits 0 to 4, saves it to a safetensors file, and loads it
-into a net for all ten, of which it then sees four images each: the backbone is the file's, the
+into a net for all ten, of which it then sees two images each: the backbone is the file's, the
 head, whose shape is another, is drawn by rules. Prints what became of every leaf, and the accuracy
 of that start and of one drawn as a whole, after equal steps, on images that neither has seen. Needs
 `pip install "jinit[demo]" safetensors`.
@@ -27,7 +27,7 @@ from sklearn.datasets import load_digits
 
 import jinit
 
-SHOTS, BATCH = 4, 64  # images of each digit that are seen later; batch size of the first training
+SHOTS, BATCH = 2, 64  # images of each digit that are seen later; batch size of the first training
 
 
 class Data(NamedTuple):
