@@ -197,4 +197,13 @@ MUTANTS = [
     Mutant("analytic/arithmetic.py", "added(beyond, product(common, common))", "beyond", ("analytic/test_operations.py::test_mean_and_variance[product of correlated]",)),
     Mutant("analytic/outcomes.py", "if layer.identity is None:", "if True:", ("analytic/test_nets.py::test_unit_variance[shared block]",)),
     Mutant("analytic/known.py", "{slices: -degree for slices, degree in found[1].items()}", "found[1]", ("analytic/test_autoinit.py",)),
+    # Data-dependent: degrees, what is measured, where scales belong.
+    Mutant("data_dependent/making.py", '"rsqrt": Fraction(-1, 2)', '"rsqrt": Fraction(1, 2)', ("data_dependent/test_degrees.py",)),
+    Mutant("data_dependent/making.py", "return first.times(scalings[1], -1)", "return first.times(scalings[1])", ("data_dependent/test_degrees.py",)),
+    Mutant("data_dependent/degrees.py", "tied = _tied(_sum((1, self.degree), (-1, other.degree)), operation)", "tied = _tied((), operation)", ("data_dependent/test_degrees.py",)),
+    Mutant("data_dependent/moments.py", "(root - both) / own", "root / own", ("data_dependent/test_units.py",)),
+    Mutant("data_dependent/moments.py", "room = target * target - others", "room = target - others", ("data_dependent/test_units.py",)),
+    Mutant("data_dependent/blocks.py", "fixed = fixed + np.int32(_step(block, piece) * piece.start)", "pass", ("data_dependent/test_reuse.py",)),
+    Mutant("data_dependent/stepping.py", "found = jnp.where(known[:1] != 0, known, found)", "pass", ("data_dependent/test_reuse.py",)),
+    Mutant("data_dependent/grouping.py", "if use.place in chains or use.order > order:", "if True:", ("data_dependent/test_reuse.py",)),
 ]  # fmt: skip

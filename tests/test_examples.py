@@ -15,6 +15,7 @@ TORCH = importlib.util.find_spec("torch") is not None
 RUNS = {
     "ensemble.py": (["--members", "4", "--epochs", "4"], "calibration error"),
     "learned_init.py": (["--blocks", "4", "--steps", "40"], "the first epoch's mean loss"),
+    "lsuv.py": (["--depth", "12", "--epochs", "4"], "after LSUV"),
     "multihost.py": (["--processes", "2"], "7 of 7 leaves have the bits that one process draws"),
     "partial_load.py": ([], "the backbone loaded is better in"),
     "plan_405b.py": ([], "405,853,388,800 weights"),
