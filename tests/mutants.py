@@ -206,4 +206,16 @@ MUTANTS = [
     Mutant("data_dependent/blocks.py", "fixed = fixed + np.int32(_step(block, piece) * piece.start)", "pass", ("data_dependent/test_reuse.py",)),
     Mutant("data_dependent/stepping.py", "found = jnp.where(known[:1] != 0, known, found)", "pass", ("data_dependent/test_reuse.py",)),
     Mutant("data_dependent/grouping.py", "if use.place in chains or use.order > order:", "if True:", ("data_dependent/test_reuse.py",)),
+    # Propagation.
+    Mutant("propagation/gauges.py", "    return g, gauge_backward(g)", "    return 2 * g, gauge_backward(g)", ("propagation/test_programs.py::test_cotangents_are_what_perturbations_say",)),
+    Mutant("propagation/gauges.py", "(jnp.sum(cosines) - n) / (n * (n - 1))", "jnp.sum(cosines) / (n * n)", ("propagation/test_numbers.py::test_forward_moments_are_those_of_float64",)),
+    Mutant("propagation/gauges.py", "jnp.mean(jnp.square(means)) / squared", "jnp.square(jnp.mean(means)) / squared", ("propagation/test_numbers.py::test_forward_moments_are_those_of_float64",)),
+    Mutant("propagation/units.py", "first = shared + side * left[0]", "first = shared", ("propagation/test_numbers.py::test_forward_moments_are_those_of_float64",)),
+    Mutant("propagation/units.py", "tuple(sorted(order.index(axis) for axis in units))", "units", ("propagation/test_frameworks.py::test_every_framework_has_the_same_rows",)),
+    Mutant("propagation/survey.py", "self._move(eqn, before, place, signal)", "pass", ("propagation/test_numbers.py::test_forward_moments_are_those_of_float64",)),
+    Mutant("propagation/rows.py", "loop.length - 1 - n if loop.reverse else n", "n", ("propagation/test_programs.py::test_scans_have_the_rows_of_what_they_stand_for[backwards]",)),
+    Mutant("propagation/bidiagonal.py", "for _ in range(2):", "for _ in range(0):", ("propagation/test_spectrum.py::test_as_many_steps_as_there_are_singular_values_find_all",)),
+    Mutant("propagation/spectrum.py", "np.square(left[:, 0, :]) / inputs", "np.square(left[:, :, 0]) / inputs", ("propagation/test_spectrum.py::test_as_many_steps_as_there_are_singular_values_find_all",)),
+    Mutant("propagation/trends.py", "float(x @ logs / (x @ x))", "float(x @ logs / len(x))", ("propagation/test_verdicts.py::test_what_shrinks_by_a_known_factor_vanishes",)),
+    Mutant("propagation/instrument.py", "return method, owner", "return function", ("propagation/test_reports.py::test_all_starts_share_one_program",)),
 ]  # fmt: skip
