@@ -28,9 +28,9 @@ from jinit.data_dependent.stepping import (
 )
 from jinit.evaluation.control import has_control
 from jinit.evaluation.evaluator import Evaluator
-from jinit.evaluation.operations import run_in_turn
+from jinit.evaluation.operations import InTurn
 from jinit.evaluation.tape import Tape
-from jinit.tracing.jaxprs import Closed, make_program
+from jinit.tracing.jaxprs import Closed
 from jinit.tracing.ledger import Place, Scope
 
 __all__ = ["Outcome", "Passes"]
@@ -69,8 +69,6 @@ class Passes:
         self.statistic, self._shardings = statistic, shardings
         self._divided = any(sharding is not None for sharding in shardings)
         self._noted: list[Place] = []
-        self._operations: Closed | None = None
-        self._outcome: Any = None
 
     @cached_property
     def dtype(self) -> Any:
@@ -94,24 +92,11 @@ class Passes:
     def rescale(self) -> Any:
         """`rescale(arrays, known, target) -> Outcome`, with scales and shifts known already."""
         if self._is_deep:
-            return self._in_turn
+            return InTurn(self._rescale)
         leaves = {n: self._shardings[n] for n in (*self.scheme.blocks, *self.scheme.biases)}
         if all(sharding is None for sharding in leaves.values()):
             return jax.jit(self._rescale)
         return jax.jit(self._rescale, out_shardings=Outcome(leaves, None))  # type: ignore[arg-type]
-
-    def _in_turn(self, *args: Any) -> Outcome:
-        """The pass, operation by operation."""
-        values, structure = jax.tree.flatten(args)
-        if self._operations is None:
-            shapes = jax.eval_shape(self._rescale, *args)
-            self._operations = make_program(
-                lambda *flat: jax.tree.leaves(self._rescale(*jax.tree.unflatten(structure, flat))),
-                *values,
-            )
-            self._outcome = jax.tree.structure(shapes)
-        found = run_in_turn(self._operations, [jnp.asarray(value) for value in values])
-        return jax.tree.unflatten(self._outcome, found)  # type: ignore[no-any-return]
 
     @property
     def _is_deep(self) -> bool:
@@ -133,7 +118,7 @@ class Passes:
 
     @cached_property
     def _measure_compiled(self) -> Any:
-        return jax.jit(self._measure)
+        return InTurn(self._measure) if self._is_deep else jax.jit(self._measure)
 
     def _rescale(self, arrays: Sequence[Any], known: tuple[Any, Any], target: Any) -> Outcome:
         tape = Tape(initial_state(self.scheme, *known), positions_of(self.scheme))

@@ -57,6 +57,11 @@ def lsuv(
     is first used as something else (an embedding's table that is the head's kernel, too), it stays
     as it is, and the report says why.
 
+    The pass is one compiled program, kept for calls of the same function with the same shapes (a
+    `lambda` written anew is another function). Where more than two dozen layers follow one another
+    outside any loop, it is run operation by operation, so that layers of one shape share all that
+    is compiled.
+
     Unit variance is not criticality: each outcome as a whole has variance 1, but of a deep ReLU net
     most of it comes to lie in means that all inputs share, inputs become alike, and at depth 50 a
     plain net still does not train; at depth 20 it does. For such depths use orthogonal kernels with
@@ -77,9 +82,10 @@ def lsuv(
         center: whether a layer's bias is set so that each of its outputs has mean 0.
         only: selector, or several, of the weights that are rescaled.
         skip: selector, or several, of weights that are not, such as those that begin at zero.
-        reuse: whether the "first" use decides on the scale of a weight that is used again (RNNs,
-            shared layers), or "all" together: then passes are repeated until their pooled statistic
-            is the target.
+        reuse: whether the "first" use decides on the scale of a weight that is used again (the
+            first of which the outcome is not zero), or "all" together: then passes are repeated
+            until their pooled statistic is the target. For RNNs "all" is the better choice: the
+            first step's state is small.
         tolerance: how far from the target it may be then, relatively.
         max_passes: the most passes.
         orthonormal: whether kernels are first drawn anew with orthonormal rows or columns, as

@@ -4,15 +4,47 @@ May import: the standard library, jax, and of `jinit.tracing` jaxprs, and of `ji
 evaluator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from jax.extend.core import Jaxpr, Literal
 
 from jinit.evaluation.evaluator import run_operation
-from jinit.tracing.jaxprs import Program, open_program
+from jinit.tracing.jaxprs import Closed, Program, make_program, open_program
 
-__all__ = ["run_in_turn"]
+__all__ = ["InTurn", "run_in_turn"]
+
+
+class InTurn:
+    """A function of trees of arrays, traced once and then run operation by operation.
+
+    In place of `jax.jit` where a program is long and repeats itself: compiling takes as long as for
+    the parts of it that differ.
+
+    Args:
+        function: a pure function; its later arguments must be structured as the first ones are.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._outcome: Any = None
+        self.program: Closed | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        """The function's outcome."""
+        values, structure = jax.tree.flatten(args)
+        if self.program is None:
+
+            def flat(*leaves: Any) -> list[Any]:
+                found = self._function(*jax.tree.unflatten(structure, leaves))
+                self._outcome = jax.tree.structure(found)
+                return jax.tree.leaves(found)
+
+            self.program = make_program(flat, *values)
+        found = run_in_turn(self.program, [jnp.asarray(value) for value in values])
+        return jax.tree.unflatten(self._outcome, found)
 
 
 def run_in_turn(program: Program, values: Sequence[Any]) -> list[Any]:

@@ -53,6 +53,10 @@ WEIGHTS = {
     "direction": (lambda a, b, c: a / norm(a), None),
     "gain and direction": (lambda a, b, c: jnp.max(b) * a / norm(a), {1: 1}),
     "gain and guarded direction": (lambda a, b, c: b[:, :1] * a / (norm(a) + 1e-3), {1: 1}),
+    "gain and inverse norm": (
+        lambda a, b, c: b[:, :1] * a * jax.lax.rsqrt(jnp.sum(a * a, axis=0, keepdims=True)),
+        {1: 1},
+    ),
     "guarded direction": (lambda a, b, c: a / (norm(a) + 1e-3), None),
     "standardized": (lambda a, b, c: standardized(a, 0.0), None),
     "standardized, guarded": (lambda a, b, c: standardized(a, 1e-3), None),

@@ -106,8 +106,9 @@ def test_deep_models_share_what_is_compiled():
         new, report = jinit.lsuv(apply, weights, x)
     assert len(report.rows) == depth
     assert len(compiled) < depth
+    assert jinit.lsuv(apply, weights, x, verify=True)[1].deviation < 1e-5
     prepared = prepare(apply, weights, (x,), {}, OPTIONS)
-    assert products(prepared.passes._operations.jaxpr) == {"dot_general": depth}
+    assert products(prepared.passes.rescale.program.jaxpr) == {"dot_general": depth}
     h = x.astype(np.float64)
     for w in new:
         y = h @ np.asarray(w, np.float64)

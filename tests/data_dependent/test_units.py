@@ -147,6 +147,16 @@ def test_a_shared_layer_is_centered_once():
     np.testing.assert_allclose(y.mean(axis=0), 0, atol=2e-6)
 
 
+@pytest.mark.parametrize("statistic", ["std", "rms"])
+def test_many_entries_far_from_zero(statistic):
+    """100,000 outcomes around 50, and a bias: float32 sums must neither cancel nor stall."""
+    x = data(25_000, 8, seed=11) + 10
+    p = {"w": np.abs(W[:, :4]), "b": B[:4]}
+    new, _ = jinit.lsuv(layer, p, x, statistic=statistic, target=3.0)
+    y = x.astype(np.float64) @ np.asarray(new["w"], np.float64) + B[:4]
+    assert abs((y.std() if statistic == "std" else np.sqrt((y**2).mean())) / 3 - 1) < 1e-4
+
+
 # --- dtypes -----------------------------------------------------------------------------------
 
 
