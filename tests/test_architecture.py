@@ -30,7 +30,9 @@ STOREYS = [
     ("__init__",),
     ("display",),
     ("demo",),
-    ("arguments", "cli"),
+    ("arguments",),
+    ("commands",),
+    ("cli",),
     ("__main__",),
 ]
 LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}

@@ -17,14 +17,12 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
 from jinit.display.canvas import Picture
+from jinit.display.colours import COLOURS, GREY
 from jinit.theory.phases import PhaseDiagram
 from jinit.theory.profiles import CorrelationCurve, DepthScales
 
 __all__ = ["plot_correlation_map", "plot_depth_scales", "plot_phase_diagram"]
 
-# Okabe and Ito's colours that stand out from white and from black.
-_COLOURS = ("#0080C8", "#D55E00", "#009E73", "#CC79A7", "#C79A00", "#56B4E9")
-_GREY = "0.5"
 _DECADES = 1.0  # of chi on each side of 1: beyond, the colour is full
 _HALO = (withStroke(linewidth=3, foreground="white"),)
 _LABEL: Mapping[str, Any] = {
@@ -92,9 +90,9 @@ def plot_correlation_map(curves: Sequence[CorrelationCurve]) -> Figure:
     """
     figure = Picture(figsize=(6.0, 5.6), dpi=150, layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=(0, (4, 3)), linewidth=1.2)
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=(0, (4, 3)), linewidth=1.2)
     for i, curve in enumerate(curves):
-        colour = _COLOURS[i % len(_COLOURS)]
+        colour = COLOURS[i % len(COLOURS)]
         axes.plot(curve.c, curve.mapped, color=colour, linewidth=2.2, label=_legend(curve))
         settled = _settled(curve)
         axes.plot([settled], [settled], "o", color=colour, markersize=8, clip_on=False, zorder=3)
@@ -127,7 +125,7 @@ def plot_depth_scales(scales: DepthScales) -> Figure:
         (r"$\xi_\nabla$, gradient", scales.xi_gradient, "--"),
         (r"$\xi_q$, variance", scales.xi_q, "-."),
     )
-    for colour, (name, values, style) in zip(_COLOURS, rows, strict=False):
+    for colour, (name, values, style) in zip(COLOURS, rows, strict=False):
         finite = np.where(np.isfinite(values) & (values > 0), values, np.nan)
         axes.plot(scales.sigma_w, finite, style, color=colour, linewidth=2.2, label=name)
     axes.set_yscale("log")
@@ -168,14 +166,14 @@ def _mark_edge(axes: Axes, scales: DepthScales) -> None:
     chi = np.array([point.chi for point in scales.points])
     if chi.min() < 1 < chi.max() and (np.diff(chi) > 0).all():
         edge = float(np.interp(1.0, chi, scales.sigma_w))
-        axes.axvline(edge, color=_GREY, linestyle=(0, (1, 2)), linewidth=1.4)
+        axes.axvline(edge, color=GREY, linestyle=(0, (1, 2)), linewidth=1.4)
         axes.annotate(
             "edge of chaos",
             (edge, 0.02),
             xycoords=("data", "axes fraction"),
             xytext=(4, 0),
             textcoords="offset points",
-            color=_GREY,
+            color=GREY,
             fontsize=9,
         )
 
@@ -197,4 +195,4 @@ def _legend(curve: CorrelationCurve) -> str:
 
 def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color=_GREY, alpha=0.25, linewidth=0.8)
+    axes.grid(color=GREY, alpha=0.25, linewidth=0.8)

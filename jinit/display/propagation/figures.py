@@ -3,7 +3,7 @@
 Text and axes have matplotlib's own colours, curves middle tones: both are legible on light and on
 dark, `matplotlib.style.use("dark_background")` for instance.
 
-May import: the standard library, matplotlib, NumPy, and of `jinit.display` colours, numbers.
+May import: the standard library, matplotlib, NumPy, and of `jinit.display` canvas, colours, numbers.
 """
 
 import math
@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from jinit.display.canvas import Picture
 from jinit.display.colours import COLOURS, GREY
 from jinit.display.numbers import short
 
@@ -34,7 +35,7 @@ def report_figure(report: Any) -> Figure:
     panels: list[Callable[[Axes, Any], None]] = [_forward, _backward, _shares, _histograms]
     if report.spectrum is not None:
         panels += [_spectrum, _ranks]
-    figure = Figure(figsize=(4.6 * math.ceil(len(panels) / 2), 7.0), dpi=130, layout="constrained")
+    figure = Picture(figsize=(4.6 * math.ceil(len(panels) / 2), 7.0), dpi=130, layout="constrained")
     axes = figure.subplots(2, math.ceil(len(panels) / 2), squeeze=False).T.ravel()
     for place, panel in zip(axes, panels, strict=False):
         panel(place, report)
@@ -53,7 +54,7 @@ def comparison_figure(reports: Mapping[str, Any]) -> Figure:
     count = len(panels) + bool(spectra)
     rows, columns = (2, 2) if count == 4 else (1, count)
     size = (4.6 * columns, 4.0 * rows + 0.5)
-    figure = Figure(figsize=size, dpi=130, layout="constrained")
+    figure = Picture(figsize=size, dpi=130, layout="constrained")
     axes = figure.subplots(rows, columns).ravel()
     for place, (title, axis, value) in zip(axes, panels, strict=False):
         curves = {name: _curve(report.trunk(), value) for name, report in reports.items()}
