@@ -1,11 +1,12 @@
 """`jinit.autoinit`: weights scaled so that every linear layer's outcome has unit variance.
 
-May import: jax, NumPy, `jinit.checks`, and of `jinit.analytic` facts, report, scaling, walk, world;
-of `jinit.tracing` opening, reading, summary; of `jinit.model` ruleset, selectors and
-`jinit.model.targets.arrays`.
+May import: the standard library, jax, NumPy, `jinit.checks`, and of `jinit.analytic` facts, known,
+report, scaling, walk, world; of `jinit.tracing` opening, reading, summary; of `jinit.model`
+ruleset, selectors and `jinit.model.targets.arrays`.
 """
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -136,7 +137,7 @@ def _selected(reading: Reading, only: Any) -> frozenset[int]:
     selectors = [as_selector(each) for each in (only if isinstance(only, list | tuple) else [only])]
     found: set[int] = set()
     for selector in selectors:
-        hit = {leaf for leaf in leaves if any(map(selector, _described(reading, leaf)))}
+        hit = {leaf for leaf in leaves if any(map(selector, _selectable(reading, leaf)))}
         if not hit:
             known = ", ".join(repr(_paths(opened)[leaf]) for leaf in leaves[:8])
             raise RuleError(
@@ -145,6 +146,11 @@ def _selected(reading: Reading, only: Any) -> frozenset[int]:
             )
         found |= hit
     return frozenset(found)
+
+
+def _selectable(reading: Reading, leaf: int) -> list[Any]:
+    """The same as selectors ask for it; of what class its layer is, a program does not tell."""
+    return [SimpleNamespace(**vars(use), layer=None) for use in _described(reading, leaf)]
 
 
 def _reused(reading: Reading) -> frozenset[int]:
@@ -162,7 +168,7 @@ def _uses(reading: Reading, leaf: int) -> int:
 
 
 def _described(reading: Reading, leaf: int) -> list[Any]:
-    """The leaf under each of its paths, as selectors see it."""
+    """The uses of a leaf, under each of its paths."""
     records = [r for r in reading.ledger.records.values() if r.leaf == leaf]
     shape = tuple(reading.params.arrays[leaf].shape)
     return [summarize(path, shape, records) for path in reading.params.paths[leaf]]

@@ -275,6 +275,10 @@ def test_shapes_without_values_are_refused():
         ({"statistic": "var"}, r"`statistic` \(='var'\) must be one of 'rms', 'std'"),
         ({"input_std": -1.0}, r"`input_std` \(=-1.0\) must be > 0"),
         ({"input_mean": np.nan}, r"`input_mean` \(=nan\) must be finite"),
+        (
+            {"only": jinit.by_layer("Dense")},
+            r"`only` has jinit.by_layer\('Dense'\), which selects no",
+        ),
         ({"only": "c"}, r"`only` has 'c', which selects no parameter; there are 'a', 'b', 'bias'"),
     ],
 )
