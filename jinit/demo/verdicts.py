@@ -1,15 +1,14 @@
 """Plain words for what was measured: the health of a signal, the outcome of a training run.
 
-May import: numpy, `jinit.demo.training`.
+May import: the standard library, `jinit.propagation.verdicts`.
 """
 
 import math
 from collections.abc import Sequence
 
-__all__ = ["NEAR", "SEVERE", "health", "outcome"]
+from jinit.propagation.verdicts import NEAR, SEVERE
 
-NEAR = 10.0  # a factor over the whole depth that no one need care about
-SEVERE = 1e6  # beyond it, float32 adds one end to the other without a trace
+__all__ = ["NEAR", "SEVERE", "health", "outcome"]
 
 
 def health(first: float, last: float) -> str:

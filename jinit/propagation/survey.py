@@ -214,7 +214,7 @@ class Survey(Ledger):
             if before is not None:
                 self._move(eqn, before, place, signal)
             elif "bias" in roles:
-                self._enter(eqn, place, "sum", "sum", signal)
+                self._enter(eqn, place, "other", "sum", signal)  # of two layers, with a bias
         elif signal.has("normalized") and not any(one.has("normalized") for one in signals):
             self._enter(eqn, place, "norm", "norm", signal)
         elif signal.depth > max((one.depth for one in signals), default=0):

@@ -125,6 +125,32 @@ def test_cotangents_are_what_perturbations_say(written_out):
             assert row.backward.mean == pytest.approx(expected.mean(), rel=1e-4, abs=1e-6)
 
 
+def test_recurrent_networks_have_rows_for_every_step_in_time():
+    """Against backpropagation through time by hand."""
+    w, u, bias = W[0], W[1], B[0]
+    x = rng.normal(0, 1, (4, 6, 8)).astype(np.float32)
+
+    def apply(params, x):
+        def step(h, x):
+            return jnp.tanh(x @ params["w"] + h @ params["u"] + params["b"][None]), None
+
+        return jax.lax.scan(step, jnp.zeros(x.shape[1:]), x)[0]
+
+    report = jinit.propagate(apply, {"w": w, "u": u, "b": bias}, x, loss=weigh, batch_axis=1)
+    sums = [row for row in report.rows if row.operation == "sum"]
+    assert [row.step for row in sums] == [(0,), (1,), (2,), (3,)]
+    assert {row.operation for row in report.of_kind("linear")} == {"dense", "recurrent"}
+    states = [np.zeros((6, 8))]
+    for each in x.astype(float):
+        states.append(np.tanh(each @ w + states[-1] @ u + bias))
+    delta = C.astype(float)
+    for row, state in zip(sums[::-1], states[:0:-1], strict=True):
+        delta = delta * (1 - state**2)
+        assert row.forward.std == pytest.approx(np.arctanh(state).std(), rel=1e-4)
+        assert row.backward.std == pytest.approx(delta.std(), rel=1e-5)
+        delta = delta @ u.T
+
+
 def test_only_the_branch_that_is_taken_has_rows():
     def apply(params, x, which):
         def first():

@@ -3,7 +3,8 @@
 Text and axes have matplotlib's own colours, curves middle tones: both are legible on light and on
 dark, `matplotlib.style.use("dark_background")` for instance.
 
-May import: the standard library, matplotlib, NumPy, and of `jinit.display` canvas, colours, numbers.
+May import: the standard library, matplotlib, NumPy, and of `jinit.display` canvas, colours,
+numbers.
 """
 
 import math
