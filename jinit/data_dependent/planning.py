@@ -7,6 +7,7 @@ May import: the standard library, NumPy, `jinit.axes`, and of `jinit.tracing` le
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Decision:
         by_slice = any(not isinstance(pick.source, int) for _, pick in self.read.moving)
         return not (self.reused or by_slice or self.site.where.looped)
 
-    @property
+    @cached_property
     def numbers(self) -> Any:
         """Where the numbers are that differ: an axis for each pick, one for features, or none."""
         fixed = np.broadcast_to(self.read.fixed, self.layout.apart)

@@ -102,8 +102,9 @@ class Rescaling:
             mean = shift.layout.mean(kernel)
             kernel = kernel - mean
         beside = None if bias is None or shift is not None else wide(bias)
-        tape.state["found"], scale, factor = _decide(
+        tape.state["found"], scale, factor, rescaled = _decide(
             tape.state["found"],
+            y,
             kernel,
             beside,
             self._where(decision.read, place, tape),
@@ -116,7 +117,7 @@ class Rescaling:
         if shift is not None:
             mean = jnp.where(scale == 0, jnp.nan, mean * factor.astype(kernel.dtype))
             bias = self._shifted(decision, mean, bias, place, tape)
-        return times(y, factor), bias
+        return rescaled, bias
 
     def _shifted(self, decision: Decision, mean: Any, bias: Any, place: Place, tape: Tape) -> Any:
         """The bias that removes a mean, if it is not known already; NaN is none."""
@@ -177,9 +178,10 @@ class Measuring:
         return outcome
 
 
-@partial(jax.jit, static_argnums=(6, 7, 8))
+@partial(jax.jit, static_argnums=(7, 8, 9))
 def _decide(
     rows: Any,
+    y: Any,
     kernel: Any,
     bias: Any,
     read: Any,
@@ -188,8 +190,8 @@ def _decide(
     asked: Asked,
     layout: Layout,
     once: bool,
-) -> tuple[Any, Any, Any]:
-    """The rows with what an outcome asks for, unless they have it already; its scale; a factor.
+) -> tuple[Any, Any, Any, Any]:
+    """The rows with what an outcome asks for, unless they have it; its scale, factor and product.
 
     Traced once for all layers of one shape.
     """
@@ -200,7 +202,8 @@ def _decide(
     for at in writes:
         rows = _written(rows, at, found)
     scale = found[0]
-    return rows, scale, jnp.where(scale == 0, jnp.ones_like(scale), scale)
+    factor = jnp.where(scale == 0, jnp.ones_like(scale), scale)
+    return rows, scale, factor, times(y, factor)
 
 
 def _note_position(eqn: JaxprEqn, operands: Sequence[Any], number: int, tape: Tape) -> None:

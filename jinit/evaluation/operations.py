@@ -43,7 +43,8 @@ class InTurn:
                 return jax.tree.leaves(found)
 
             self.program = make_program(flat, *values)
-        found = run_in_turn(self.program, [jnp.asarray(value) for value in values])
+        arrays = [x if isinstance(x, jax.Array) else jnp.asarray(x) for x in values]
+        found = run_in_turn(self.program, arrays)
         return jax.tree.unflatten(self._outcome, found)
 
 
