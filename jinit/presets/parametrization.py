@@ -111,7 +111,8 @@ class Parametrization:
             optimizer: what these are, "adam" or "sgd".
 
         Returns:
-            The transformation, for parameters of the target's structure.
+            The transformation, for parameters of the target's structure; of a Linen module for
+            `variables["params"]`.
         """
         import optax
 
