@@ -18,7 +18,7 @@ from jinit.analytic.kernel import Kernel
 from jinit.analytic.outcomes import Layer, identity_of, outcome, output_names
 from jinit.analytic.world import World
 from jinit.tracing.atoms import shape_of
-from jinit.tracing.connections import Window
+from jinit.tracing.connections import Window, conv_windows
 
 __all__ = ["convolve_array"]
 
@@ -34,7 +34,7 @@ def convolve_array(world: World, eqn: JaxprEqn, facts: Sequence[Fact]) -> Signal
         return None
     field, numbers = world.settled(signal), eqn.params["dimension_numbers"]
     batch, feature, *spatial = numbers.lhs_spec
-    windows = _windows(eqn, [known.shape[p] for p in numbers.rhs_spec[2:]])
+    windows = conv_windows(eqn)
     identity = identity_of(world, known)
     own = output_names(world, identity, "out", known.shape[numbers.rhs_spec[0]])
     places: list[tuple[int, ...]] = [()] * len(field.shape)
@@ -74,18 +74,3 @@ def _kernel(
     names = tuple(frozenset(world.axes.known(place)) for place in places)
     share = math.prod(w.pairs / (w.outputs * w.taps) for w in windows if w.outputs)
     return Kernel(array[None], names, share, eqn.params["feature_group_count"])
-
-
-def _windows(eqn: JaxprEqn, taps: Sequence[int]) -> list[Window]:
-    params, numbers = eqn.params, eqn.params["dimension_numbers"]
-    into, onto = shape_of(eqn.invars[0]), shape_of(eqn.outvars[0])
-    columns = (
-        [into[axis] for axis in numbers.lhs_spec[2:]],
-        [onto[axis] for axis in numbers.out_spec[2:]],
-        taps,
-        params["window_strides"],
-        params["lhs_dilation"],
-        params["rhs_dilation"],
-        [low for low, _ in params["padding"]],
-    )
-    return [Window(*row) for row in zip(*columns, strict=True)]

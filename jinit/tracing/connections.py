@@ -1,6 +1,6 @@
 """Fans by true connections: how many weights meet in an output, and how many leave an input.
 
-May import: the standard library, NumPy, `jinit.fans`.
+May import: the standard library, jax, NumPy, `jinit.fans`, `jinit.tracing.atoms`.
 """
 
 import math
@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jax.extend.core import JaxprEqn
 
 from jinit.fans import Fans
+from jinit.tracing.atoms import shape_of
 
-__all__ = ["Window", "conv_fans", "whole_number"]
+__all__ = ["Window", "conv_fans", "conv_windows", "whole_number"]
 
 
 class Window(NamedTuple):
@@ -42,6 +44,23 @@ class Window(NamedTuple):
         place = out + np.arange(self.taps)[None, :] * self.dilation
         inside = (place >= 0) & (place <= (self.inputs - 1) * self.spread)
         return int(np.sum(inside & (place % self.spread == 0)))
+
+
+def conv_windows(eqn: JaxprEqn) -> list[Window]:
+    """The spatial axes of a convolution that a program has."""
+    params, numbers = eqn.params, eqn.params["dimension_numbers"]
+    into, kernel = (shape_of(atom) for atom in eqn.invars)
+    onto = shape_of(eqn.outvars[0])
+    columns = (
+        [into[axis] for axis in numbers.lhs_spec[2:]],
+        [onto[axis] for axis in numbers.out_spec[2:]],
+        [kernel[axis] for axis in numbers.rhs_spec[2:]],
+        params["window_strides"],
+        params["lhs_dilation"],
+        params["rhs_dilation"],
+        [low for low, _ in params["padding"]],
+    )
+    return [Window(*row) for row in zip(*columns, strict=True)]
 
 
 def conv_fans(

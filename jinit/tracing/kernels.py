@@ -11,7 +11,7 @@ from jax.extend.core import JaxprEqn
 
 from jinit.fans import Fans
 from jinit.tracing.atoms import shape_of, signals_among, views_among
-from jinit.tracing.connections import Window, conv_fans, whole_number
+from jinit.tracing.connections import conv_fans, conv_windows, whole_number
 from jinit.tracing.ledger import Ledger, Scope
 from jinit.tracing.signals import Fact, Signal, Weights, depth_of
 from jinit.tracing.tables import enter_lost, enter_unknown
@@ -111,7 +111,7 @@ def _enter_conv(
 ) -> Hashable:
     if view.lost or eqn.params["batch_group_count"] > 1:
         return enter_lost(ledger, id(eqn), view.lose("batch_group_count"), scope)
-    out, inner, *taps = eqn.params["dimension_numbers"].rhs_spec
+    out, inner = eqn.params["dimension_numbers"].rhs_spec[:2]
     shape, groups = shape_of(eqn.invars[1]), eqn.params["feature_group_count"]
     roles = ["taps"] * len(shape)
     roles[inner], roles[out] = "in", "out"
@@ -119,7 +119,7 @@ def _enter_conv(
         _parted(view, roles, out, groups) if shape[inner] > 1 else (view, roles, 1)
     )
     groups //= copies
-    windows = _windows(eqn, [shape[axis] for axis in taps])
+    windows = conv_windows(eqn)
     fans = conv_fans(shape[inner], shape[out] // copies, groups, windows, ledger.edges)
     depthwise = groups > 1 and shape[inner] == 1
     spread = any(window.spread > 1 for window in windows)
@@ -135,21 +135,6 @@ def _parted(view: View, roles: list[str], out: int, groups: int) -> tuple[View, 
     axes = [*view.axes]
     axes[out] = tuple(rest)
     return view.with_axes([*axes, (outer,)], ""), [*roles, "batch"], outer.size
-
-
-def _windows(eqn: JaxprEqn, taps: Sequence[int]) -> list[Window]:
-    params, numbers = eqn.params, eqn.params["dimension_numbers"]
-    into, onto = shape_of(eqn.invars[0]), shape_of(eqn.outvars[0])
-    columns = (
-        [into[axis] for axis in numbers.lhs_spec[2:]],
-        [onto[axis] for axis in numbers.out_spec[2:]],
-        taps,
-        params["window_strides"],
-        params["lhs_dilation"],
-        params["rhs_dilation"],
-        [low for low, _ in params["padding"]],
-    )
-    return [Window(*row) for row in zip(*columns, strict=True)]
 
 
 def _enter_kernel(
