@@ -93,7 +93,8 @@ def size(nbytes: float) -> str:
 
 def as_text(table: Any, width: int | None = None) -> str:
     """A table as plain text, as wide as it needs to be."""
-    console = Console(file=io.StringIO(), width=width or 200, color_system=None)
+    options: dict[str, Any] = {"color_system": None, "force_jupyter": False}
+    console = Console(file=io.StringIO(), width=width or 200, **options)
     console.print(table)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
