@@ -1,10 +1,12 @@
 """`jinit.lsuv`: layer-sequential unit variance, for any model, in one pass.
 
-May import: the standard library, `jinit.checks`, of `jinit.model` selectors, targets (arrays), of
-`jinit.tracing` opening, and all of `jinit.data_dependent`.
+May import: the standard library, jax, `jinit.checks`, of `jinit.model` selectors, targets
+(arrays), of `jinit.tracing` opening, and all of `jinit.data_dependent`.
 """
 
 from typing import Any
+
+import jax
 
 from jinit.checks import check_choice, check_integer, check_positive
 from jinit.data_dependent.orthonormal import with_orthonormal
@@ -183,3 +185,8 @@ def _check_data(opened: Opened, arguments: Opened) -> None:
             )
     if any(is_abstract(value) for value in arguments.values):
         raise TypeError("the batch holds a shape without values; pass data")
+    if any(isinstance(value, jax.core.Tracer) for value in (*opened.values, *arguments.values)):
+        raise TypeError(
+            "parameters or batch are traced and have no values yet; call jinit.lsuv outside of "
+            "`jit`: it compiles what it runs itself"
+        )

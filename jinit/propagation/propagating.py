@@ -114,13 +114,22 @@ def _values(params: Opened, arguments: Opened) -> list[Any]:
     names = [(paths or beside)[0] or "params" for paths in params.paths]
     names += ["an input"] * len(arguments.values)
     for name, array in zip(names, arrays, strict=True):
-        if isinstance(array, jax.ShapeDtypeStruct):
-            shape = f"{array.dtype.name}{list(array.shape)}"
-            raise ValueError(
-                f"{name} is abstract ({shape}), and a report needs values; draw the parameters "
-                "first (jinit.initialize), and pass arrays as inputs"
-            )
+        if isinstance(array, (jax.ShapeDtypeStruct, jax.core.Tracer)):
+            raise ValueError(_no_value(name, array))
     return arrays
+
+
+def _no_value(name: str, array: Any) -> str:
+    shape = f"{array.dtype.name}{list(array.shape)}"
+    if isinstance(array, jax.core.Tracer):
+        return (
+            f"{name} is traced ({shape}), and a report needs values; call jinit.propagate outside "
+            "of `jit`: it compiles what it runs itself"
+        )
+    return (
+        f"{name} is abstract ({shape}), and a report needs values; draw the parameters first "
+        "(jinit.initialize), and pass arrays as inputs"
+    )
 
 
 def _measured(instrument: Instrument, arrays: list[Any], key: Any) -> Any:

@@ -118,6 +118,10 @@ def test_what_does_not_go_together():
         jinit.lsuv(plain, shapes, X)
     with pytest.raises(TypeError, match=r"the batch holds a shape without values; pass data"):
         jinit.lsuv(plain, {"w": W}, jax.ShapeDtypeStruct((16, 8), "float32"))
+    with pytest.raises(
+        TypeError, match=r"are traced and have no values yet; call jinit.lsuv outside"
+    ):
+        jax.jit(lambda x: jinit.lsuv(plain, {"w": W}, x)[0])(X)
     with pytest.raises(ValueError, match=r"no weight of the model can be rescaled$"):
         jinit.lsuv(lambda p, x: x * p["g"][None], {"g": W[0]}, X)
     message = r"can be rescaled:\n  w: its dot_general is not proportional to it, as it also goes"

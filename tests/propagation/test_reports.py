@@ -231,6 +231,8 @@ def test_what_a_report_cannot_be_made_of():
     refused(r"`params` \(a dict\) holds no parameter", apply, {}, X)
     refused(r"^params is abstract \(float32\[30, 16, 16\]\), .*jinit.initialize", apply, shapes, X)
     refused(r"an input is abstract \(float32\[8, 16\]\)", apply, W, jax.eval_shape(lambda: X))
+    with pytest.raises(ValueError, match=r"^an input is traced .*call jinit.propagate outside of"):
+        jax.jit(lambda x: jinit.propagate(apply, W, x).rows[0].std)(X)
     refused(
         r"no gradient of what the model returns \(int32\[8\]\); return a floating array, or pass "
         "`backward=False`",
