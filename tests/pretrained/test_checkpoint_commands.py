@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from pretrained.written import write_safetensors, write_torch
+from pretrained.written import needs_torch, write_safetensors, write_torch
 
 from jinit.cli import main
 from jinit.pretrained.sources import open_source
@@ -95,6 +95,7 @@ def test_errors_are_one_line(line, message, checkpoint, capsys, tmp_path):
     assert re.search(message, refused(capsys, *line.split()))
 
 
+@needs_torch
 def test_missing_packages_are_named(checkpoint, capsys, tmp_path, monkeypatch):
     write_torch(tmp_path / "m.pt", {"w": KERNEL})
     monkeypatch.setitem(sys.modules, "torch", None)

@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-import torch
 from flax import serialization
+from pretrained.written import HAS_TORCH
 
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.sources import open_source
+
+if HAS_TORCH:
+    import torch
 
 # What headers are made of, and what breaks code that trusts them.
 TOKENS = [
@@ -214,10 +217,9 @@ FORMATS = {
     "msgpack": Format(msgpack_file(), read_msgpack),
 }
 # Read by their own libraries, which take longer to say no.
-BORROWED = {
-    "hdf5": Format(hdf5_file(), read_hdf5),
-    "torch": Format(torch_file(), read_torch),
-}
+BORROWED = {"hdf5": Format(hdf5_file(), read_hdf5)}
+if HAS_TORCH:
+    BORROWED["torch"] = Format(torch_file(), read_torch)
 
 
 @pytest.fixture

@@ -13,11 +13,13 @@ import h5py
 import msgpack
 import numpy as np
 import pytest
-import torch
-from pretrained.written import write_orbax, write_safetensors, write_torch
+from pretrained.written import HAS_TORCH, needs_torch, write_orbax, write_safetensors, write_torch
 
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.sources import open_source
+
+if HAS_TORCH:
+    import torch
 
 FLOATS = np.arange(6, dtype=np.float32)
 BYTES = FLOATS.tobytes()
@@ -444,6 +446,7 @@ def test_pickles_are_not_read(protocol, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@needs_torch
 @pytest.mark.parametrize("zipped", [True, False])
 def test_torch_runs_no_code(zipped, tmp_path):
     state = {"w": torch.ones(2), "payload": Payload(tmp_path / "ran")}
@@ -469,6 +472,7 @@ TORCH = {
 }
 
 
+@needs_torch
 @pytest.mark.filterwarnings("ignore:ComplexHalf support")
 @pytest.mark.parametrize("case", TORCH)
 def test_tensors_that_are_not_read(case, tmp_path):
@@ -477,6 +481,7 @@ def test_tensors_that_are_not_read(case, tmp_path):
     refused(tmp_path / "m.pt", message)
 
 
+@needs_torch
 def test_torch_cut_off_and_nested(tmp_path):
     write_torch(tmp_path / "m.pt", {"x": FLOATS})
     content = (tmp_path / "m.pt").read_bytes()

@@ -14,15 +14,26 @@ import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
-import torch
 from flax import linen as nn
 from flax import nnx
-from pretrained.written import WRITERS, as_torch, tensors, write_all, write_orbax, write_safetensors
+from pretrained.written import (
+    HAS_TORCH,
+    WRITERS,
+    as_torch,
+    needs_torch,
+    tensors,
+    write_all,
+    write_orbax,
+    write_safetensors,
+)
 
 from jinit.pretrained.binary import aligned_empty
 from jinit.pretrained.errors import CheckpointError
 from jinit.pretrained.extras import MissingPackageError
 from jinit.pretrained.sources import Source, TensorSpec, open_source
+
+if HAS_TORCH:
+    import torch
 
 CONTENT = tensors()
 SHARDED = "model.safetensors.index.json"
@@ -303,6 +314,7 @@ def test_flax_scalars_and_lists(tmp_path):
         assert_same(source.read("a/0"), np.asarray(2, np.float32))
 
 
+@needs_torch
 def test_torch_of_nested_dicts(tmp_path):
     linear = torch.nn.Linear(3, 2)
     state = {"model": linear.state_dict(), "moments": [torch.zeros(2), (torch.ones(1).half(),)]}
@@ -312,6 +324,7 @@ def test_torch_of_nested_dicts(tmp_path):
         assert_same(source.read("model/weight"), linear.weight.detach().numpy())
 
 
+@needs_torch
 def test_torch_views_and_8_bits(tmp_path):
     base = torch.arange(24.0).reshape(4, 6)
     small = base.to(torch.float8_e5m2)
@@ -413,6 +426,7 @@ def test_nnx_and_equinox_modules():
     assert_same(open_source(layer).read("weight"), np.asarray(layer.weight))
 
 
+@needs_torch
 def test_torch_modules_and_state_dicts():
     model = torch.nn.BatchNorm1d(3)
     for target in (model, model.state_dict()):
@@ -428,14 +442,25 @@ def test_torch_modules_and_state_dicts():
         (TypeError, {"a": "text"}, "'a' .* is of type str; leaves must be arrays"),
         (TypeError, {"a": jax.ShapeDtypeStruct((2,), "float32")}, "'a' is a shape without values"),
         (ValueError, {"a": {"b": np.ones(1)}, "a/b": np.ones(1)}, "two leaves are called 'a/b'"),
-        (CheckpointError, {"w": torch.ones(2).to_sparse()}, "tensor 'w' is sparse_coo; make it"),
-        (CheckpointError, {"w": torch.ones(2, device="meta")}, "tensor 'w' has no values, being"),
-        (CheckpointError, {"w": torch.ones(1).expand(4)}, r"is float32\[4\] made of 4 bytes"),
     ],
 )
 def test_trees_that_hold_no_weights(error, tree, message):
     with pytest.raises(error, match=message):
         open_source(tree)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: torch.ones(2).to_sparse(), "tensor 'w' is sparse_coo; make it"),
+        (lambda: torch.ones(2, device="meta"), "tensor 'w' has no values, being"),
+        (lambda: torch.ones(1).expand(4), r"is float32\[4\] made of 4 bytes"),
+    ],
+)
+def test_tensors_of_torch_that_hold_no_weights(make, message):
+    with pytest.raises(CheckpointError, match=message):
+        open_source({"w": make()})
 
 
 def test_a_traced_tree():
@@ -483,7 +508,12 @@ def test_more_memory_than_there_is_is_not_promised():
     ("name", "module", "message"),
     [
         ("model.weights.h5", "h5py", r"needs h5py, .* pip install \"jinit\[pretrained\]\""),
-        ("model.pt", "torch", "needs torch, which is not installed; pip install torch"),
+        pytest.param(
+            "model.pt",
+            "torch",
+            "needs torch, which is not installed; pip install torch",
+            marks=needs_torch,
+        ),
         ("orbax", "tensorstore", r"needs tensorstore, .* \"jinit\[pretrained\]\""),
     ],
 )
@@ -495,7 +525,8 @@ def test_missing_packages(name, module, message, paths, monkeypatch):
 
 def test_what_opens_needs_no_package(paths):
     """safetensors, npz, npy and msgpack are read by jinit alone."""
-    for name in ("safetensors", "flax", "msgpack", "torch", "h5py", "orbax"):
+    torch = ("torch",) if HAS_TORCH else ()
+    for name in ("safetensors", "flax", "msgpack", "h5py", "orbax", *torch):
         assert name in sys.modules or __import__(name)
     assert safetensors.numpy
     import subprocess

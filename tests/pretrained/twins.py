@@ -3,10 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
+import pytest
 from flax import linen as nn
 from flax import nnx
-from torch import nn as tnn
+
+torch = pytest.importorskip("torch")
+
+from torch import nn as tnn  # noqa: E402
 
 
 def randomized(module: tnn.Module, seed: int = 0) -> tnn.Module:

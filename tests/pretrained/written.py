@@ -1,12 +1,16 @@
 """One set of tensors, written in every format by the library that the format is of."""
 
+import importlib.util
 import json
 import warnings
 from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+import pytest
 
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed")
 GENERATOR = np.random.default_rng(0)
 
 
@@ -104,10 +108,10 @@ WRITERS = {
     "small.npz": (write_compressed, "npz"),
     "model.msgpack": (write_flax, "msgpack"),
     "model.weights.h5": (write_hdf5, "hdf5"),
-    "model.pt": (write_torch, "torch"),
-    "old.pth": (write_legacy_torch, "torch"),
     "orbax": (write_orbax, "orbax"),
 }
+if HAS_TORCH:
+    WRITERS |= {"model.pt": (write_torch, "torch"), "old.pth": (write_legacy_torch, "torch")}
 
 
 def write_all(directory: Path, content: dict[str, np.ndarray]) -> dict[str, Path]:
