@@ -139,6 +139,21 @@ def test_as_many_steps_as_there_are_singular_values_find_all():
     np.testing.assert_allclose(found.weights, shares.ravel()[order], atol=1e-4)
 
 
+def test_a_wide_spectrum_has_no_copies_of_its_largest_values():
+    """Rounding brings back what is found first, unless it is kept out at every step."""
+    own = np.random.default_rng(7)
+    u, v = (np.linalg.qr(own.normal(0, 1, (30, 30)))[0] for _ in range(2))
+    s = np.geomspace(100, 1, 30)
+    matrix = ((u * s) @ v.T).astype(np.float32)
+    start = own.normal(0, 1, (1, 30)).astype(np.float32)
+    diagonal, below = jax.jit(
+        lambda m, u: bidiagonalize(lambda u: u @ m, lambda v: v @ m.T, u, 30, jnp.asarray(False))
+    )(matrix, start)
+    found = spectrum_of_bidiagonal(np.asarray(diagonal), np.asarray(below), (30, 30))
+    assert found.values.shape == (30,)
+    np.testing.assert_allclose(found.values, s, rtol=1e-2)
+
+
 def test_orthogonal_layers_have_one_singular_value():
     q, _ = np.linalg.qr(rng.normal(0, 1, (48, 48)))
     x = rng.normal(0, 1, (BATCH, 48)).astype(np.float32)
