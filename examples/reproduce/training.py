@@ -1,0 +1,88 @@
+"""Training classifiers of digits: every learning rate of a grid, from several starts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from digits import Digits
+from numpy.typing import NDArray
+
+
+class Runs(NamedTuple):
+    """Training from several starts (axis 0), measured at `steps`."""
+
+    rate: float
+    steps: NDArray[np.int64]
+    loss: NDArray[np.float32]
+    accuracy: NDArray[np.float32]
+
+    def final(self) -> NDArray[np.float32]:
+        """The accuracy at the end, start by start."""
+        return self.accuracy[:, -1]
+
+
+def train_grid(
+    apply: Callable[[Any, jax.Array], jax.Array],
+    draw: Callable[[jax.Array], Any],
+    data: Digits,
+    make_optimizer: Callable[[jax.Array], optax.GradientTransformation],
+    *,
+    rates: Sequence[float],
+    seeds: int,
+    steps: int,
+    batch: int = 128,
+    points: int = 20,
+) -> list[Runs]:
+    """`Runs` of every learning rate.
+
+    Seed i starts from `draw(key)` with a key of its own and sees batches of its own; these are the
+    same for every rate and for every scheme. `loss` is that of the batch, `accuracy` that of the
+    images held out.
+    """
+    stride = max(1, steps // points)
+
+    def loss(params: Any, rows: jax.Array) -> jax.Array:
+        logits = apply(params, data.images[rows]).astype(jnp.float32)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, data.labels[rows])
+        return losses.mean()
+
+    def accuracy(params: Any) -> jax.Array:
+        predicted = apply(params, data.held_out_images).argmax(-1)
+        return jnp.mean(predicted == data.held_out_labels)
+
+    def train(rate: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        start, order = jax.random.split(key)
+        optimizer = make_optimizer(rate)
+
+        def step(carry: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+            params, state = carry
+            rows = jax.random.choice(key, len(data.labels), (batch,), replace=False)
+            value, gradients = jax.value_and_grad(loss)(params, rows)
+            updates, state = optimizer.update(gradients, state, params)
+            return (optax.apply_updates(params, updates), state), value
+
+        def leg(carry: Any, keys: jax.Array) -> tuple[Any, Any]:
+            carry, losses = jax.lax.scan(step, carry, keys)
+            return carry, (losses.mean(), accuracy(carry[0]))
+
+        params = draw(start)
+        keys = jax.random.split(order, (steps // stride, stride))
+        _, seen = jax.lax.scan(leg, (params, optimizer.init(params)), keys)
+        return seen
+
+    # One run after another: two cores gain nothing from batched products of small matrices.
+    keys = jax.random.split(jax.random.key(0), seeds)
+    grid = jnp.repeat(jnp.asarray(rates, jnp.float32), seeds), jnp.tile(keys, len(rates))
+    losses, accuracies = jax.jit(lambda grid: jax.lax.map(lambda each: train(*each), grid))(grid)
+    shape = (len(rates), seeds, -1)
+    measured = zip(rates, np.reshape(losses, shape), np.reshape(accuracies, shape), strict=True)
+    marks = stride * np.arange(1, steps // stride + 1)
+    return [Runs(rate, marks, *values) for rate, *values in measured]
+
+
+def best(grid: Sequence[Runs]) -> Runs:
+    """The learning rate whose median accuracy at the end is best."""
+    return max(grid, key=lambda runs: float(np.median(runs.final())))
