@@ -39,8 +39,8 @@ def train_grid(
     """`Runs` of every learning rate.
 
     Seed i starts from `draw(key)` with a key of its own and sees batches of its own; these are the
-    same for every rate and for every scheme. `loss` is that of the batch, `accuracy` that of the
-    images held out.
+    same for every rate and for every scheme. `draw` is called outside of any transformation, once
+    for each seed. `loss` is that of the batch, `accuracy` that of the images held out.
     """
     stride = max(1, steps // points)
 
@@ -53,8 +53,7 @@ def train_grid(
         predicted = apply(params, data.held_out_images).argmax(-1)
         return jnp.mean(predicted == data.held_out_labels)
 
-    def train(rate: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        start, order = jax.random.split(key)
+    def train(params: Any, rate: jax.Array, order: jax.Array) -> tuple[jax.Array, jax.Array]:
         optimizer = make_optimizer(rate)
 
         def step(carry: Any, key: jax.Array) -> tuple[Any, jax.Array]:
@@ -68,15 +67,23 @@ def train_grid(
             carry, losses = jax.lax.scan(step, carry, keys)
             return carry, (losses.mean(), accuracy(carry[0]))
 
-        params = draw(start)
         keys = jax.random.split(order, (steps // stride, stride))
         _, seen = jax.lax.scan(leg, (params, optimizer.init(params)), keys)
         return seen
 
-    # One run after another: two cores gain nothing from batched products of small matrices.
-    keys = jax.random.split(jax.random.key(0), seeds)
-    grid = jnp.repeat(jnp.asarray(rates, jnp.float32), seeds), jnp.tile(keys, len(rates))
-    losses, accuracies = jax.jit(lambda grid: jax.lax.map(lambda each: train(*each), grid))(grid)
+    @jax.jit
+    def train_all(starts: Any, orders: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def run(each: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            rate, seed = each
+            return train(jax.tree.map(lambda leaf: leaf[seed], starts), rate, orders[seed])
+
+        # One run after another: two cores gain nothing from batched products of small matrices.
+        grid = jnp.meshgrid(jnp.asarray(rates, jnp.float32), jnp.arange(seeds), indexing="ij")
+        return jax.lax.map(run, tuple(axis.ravel() for axis in grid))
+
+    keys = jax.vmap(jax.random.split)(jax.random.split(jax.random.key(0), seeds))
+    starts = jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(draw, keys[:, 0]))
+    losses, accuracies = train_all(starts, keys[:, 1])
     shape = (len(rates), seeds, -1)
     measured = zip(rates, np.reshape(losses, shape), np.reshape(accuracies, shape), strict=True)
     marks = stride * np.arange(1, steps // stride + 1)
