@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # Rooms from the ground up; a file may import from its own room and from those before it.
 STOREYS = [
     ("core",),
-    ("axes", "checks", "notation", "options", "quadrature", "nonlinearities"),
+    ("axes", "checks", "notation", "options", "quadrature", "nonlinearities", "shown"),
     ("elementwise", "fans"),
     ("gains", "initializer"),
     ("factory", "theory"),

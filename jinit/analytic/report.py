@@ -1,16 +1,16 @@
 """What analytic initialization did: a scale for each weight, and what it had to approximate.
 
-May import: the standard library, and of `jinit.analytic` scaling, world; `jinit.display.analytic`
-to print.
+May import: the standard library, and of `jinit.analytic` scaling, world, and `jinit.shown`;
+`jinit.display.analytic` to print.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from jinit.analytic.scaling import Output
 from jinit.analytic.world import Approximation
+from jinit.shown import Result
 
 __all__ = ["AutoinitReport", "Rescaled"]
 
@@ -37,7 +37,7 @@ class Rescaled:
 
 
 @dataclass(frozen=True)
-class AutoinitReport:
+class AutoinitReport(Result):
     """What `jinit.autoinit` did. Prints as a table.
 
     Attributes:
@@ -67,23 +67,7 @@ class AutoinitReport:
             "untouched": list(self.untouched),
         }
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The report as JSON text."""
-        return json.dumps(self.to_config(), indent=indent)
-
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.analytic import autoinit_tables
 
-        yield from autoinit_tables(self, options.max_width)
-
-    def __str__(self) -> str:
-        from jinit.display.analytic import autoinit_tables
-        from jinit.display.models import as_text
-
-        return "\n\n".join(map(as_text, autoinit_tables(self)))
-
-    def _repr_html_(self) -> str:
-        from jinit.display.analytic import autoinit_tables
-        from jinit.display.models import as_html
-
-        return "".join(map(as_html, autoinit_tables(self)))
+        return autoinit_tables(self, width)

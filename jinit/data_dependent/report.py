@@ -1,14 +1,15 @@
 """What `jinit.lsuv` reports: the scale that each use of a weight asked for.
 
-May import: the standard library, NumPy; `jinit.display` as a report is shown.
+May import: the standard library, NumPy, `jinit.shown`; `jinit.display` as a report is shown.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from jinit.shown import Result
 
 __all__ = ["LsuvReport", "LsuvRow"]
 
@@ -52,7 +53,7 @@ class LsuvRow:
 
 
 @dataclass(frozen=True, eq=False)
-class LsuvReport:
+class LsuvReport(Result):
     """What `jinit.lsuv` did. Prints as a table.
 
     Attributes:
@@ -103,26 +104,10 @@ class LsuvReport:
         told |= {"left": dict(self.left), "not_centered": list(self.not_centered)}
         return told | {"deviation": self.deviation}
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The report as JSON text."""
-        return json.dumps(self.to_config(), indent=indent)
-
     def __repr__(self) -> str:
         return f"<LsuvReport: {len(self.rows)} weights in {self.passes} passes>"
 
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.rescaling import lsuv_table
 
-        yield lsuv_table(self, options.max_width)
-
-    def __str__(self) -> str:
-        from jinit.display.models import as_text
-        from jinit.display.rescaling import lsuv_table
-
-        return as_text(lsuv_table(self))
-
-    def _repr_html_(self) -> str:
-        from jinit.display.models import as_html
-        from jinit.display.rescaling import lsuv_table
-
-        return as_html(lsuv_table(self))
+        return [lsuv_table(self, width)]

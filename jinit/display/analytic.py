@@ -1,21 +1,19 @@
 """Analytic initialization as tables: scales, and what was approximated.
 
-May import: rich, `jinit.display.models`, `jinit.display.numbers`. Reads reports; computes nothing.
+May import: rich, and of `jinit.display` columns, numbers. Reads reports; computes nothing.
 """
 
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
+from jinit.display.columns import NUMBER, Column, column_table
 from jinit.display.numbers import short
 
 __all__ = ["autoinit_tables"]
 
-_RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
-_MOST = 400  # rows of a table; a larger model is cut in the middle
-_NARROW = 80
+_MOST = 400  # approximations of a table
+_FOLD = {"style": "dim", "overflow": "fold"}
 
 
 def autoinit_tables(report: Any, width: int = 200) -> list[Table]:
@@ -27,21 +25,13 @@ def autoinit_tables(report: Any, width: int = 200) -> list[Table]:
 
 
 def _scales(report: Any, width: int) -> Table:
-    table = _plain()
-    table.add_column("weight", style="bold", overflow="fold")
-    table.add_column(f"{report.statistic} before", **_RIGHT)
-    table.add_column("scale", **_RIGHT)
-    wide = width >= _NARROW
-    if wide:
-        table.add_column("chosen at", style="dim", overflow="fold")
-    rows, half = report.rows, _MOST // 2
-    shown = rows if len(rows) <= _MOST else [*rows[:half], None, *rows[-half:]]
-    for row in shown:
-        if row is None:
-            table.add_row(f"... {len(rows) - _MOST} more")
-            continue
-        place = [Text(" ".join(filter(None, (row.operation, row.place))))] if wide else []
-        table.add_row(Text(_name(row)), short(row.before), short(row.scale), *place)
+    columns = (
+        Column("weight", _name, {"style": "bold", "overflow": "fold"}),
+        Column(f"{report.statistic} before", lambda row: short(row.before), NUMBER),
+        Column("scale", lambda row: short(row.scale), NUMBER),
+        Column("chosen at", _place, _FOLD, 80),
+    )
+    table = column_table([c for c in columns if width >= c.needed], report.rows)
     table.caption = _caption(report)
     return table
 
@@ -49,6 +39,10 @@ def _scales(report: Any, width: int) -> Table:
 def _name(row: Any) -> str:
     index = ",".join(map(str, row.indices))
     return f"{row.path}[{index}]" if index else str(row.path)
+
+
+def _place(row: Any) -> str:
+    return " ".join(filter(None, (row.operation, row.place)))
 
 
 def _caption(report: Any) -> str:
@@ -59,19 +53,14 @@ def _caption(report: Any) -> str:
 
 
 def _approximations(report: Any, width: int) -> Table:
-    table = _plain()
-    table.add_column("approximated", style="yellow", no_wrap=True)
-    if width >= _NARROW:
-        table.add_column("where", style="dim", overflow="fold")
-    table.add_column("how", overflow="fold")
-    for each in report.approximations[:_MOST]:
-        place = [Text(each.place)] if width >= _NARROW else []
-        table.add_row(each.operation, *place, Text(each.what))
+    columns = (
+        Column("approximated", lambda each: each.operation, {"style": "yellow", "no_wrap": True}),
+        Column("where", lambda each: each.place, _FOLD, 80),
+        Column("how", lambda each: each.what, {"overflow": "fold"}),
+    )
+    shown = report.approximations[:_MOST]
+    table = column_table([c for c in columns if width >= c.needed], shown)
     more = len(report.approximations) - _MOST
     if more > 0:
         table.caption = f"{more} more are in `.approximations`."
     return table
-
-
-def _plain() -> Table:
-    return Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption_justify="left")

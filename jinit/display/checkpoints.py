@@ -1,44 +1,32 @@
 """Checkpoints as tables: what a source holds, what an inspection saw.
 
-May import: rich, `jinit.display.models`, `jinit.display.numbers`. Reads results; computes nothing.
+May import: rich, and of `jinit.display` columns, numbers, rendering. Reads results, computes
+nothing.
 
 Names come out of files that are not trusted: what would steer a terminal is shown as an escape.
 """
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from jinit.display.models import as_html, size
-from jinit.display.numbers import short
+from jinit.display.columns import NUMBER, Column, column_table
+from jinit.display.numbers import short, size
+from jinit.display.rendering import as_html
 
 __all__ = ["inspection_html", "inspection_view", "source_table"]
 
-Row = TypeVar("Row")
-
-_MOST = 400  # rows of a table; a longer one is cut in the middle
+_MOST = 400  # findings shown; `findings` holds all
 _STYLES = {"error": "bold red", "warning": "yellow"}
-_RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
 
 
 def source_table(source: Any) -> Table:
     """One row a tensor, and the totals below."""
-    table = _table()
-    table.add_column("tensor", style="bold", overflow="fold")
-    table.add_column("shape", **_RIGHT)
-    table.add_column("dtype", no_wrap=True)
-    table.add_column("size", **_RIGHT)
-    for item in _cut(list(source.items())):
-        if item is None:
-            table.add_row(_more(len(source)))
-            continue
-        name, spec = item
-        table.add_row(_name(name), _shape(spec.shape), spec.dtype.name, size(spec.nbytes))
+    table = column_table(_HELD, list(source.items()))
     count = "1 tensor" if len(source) == 1 else f"{len(source):,} tensors"
     return _captioned(table, f"{source.description}: {count}, {size(source.nbytes)}")
 
@@ -62,16 +50,7 @@ def inspection_html(inspection: Any) -> str:
 
 
 def _inspection_table(inspection: Any, width: int) -> Table:
-    table = _table()
-    columns = [column for column in _COLUMNS if width >= column[2]]
-    for name, options, _, _ in columns:
-        table.add_column(name, **options)
-    for row in _cut(inspection.rows):
-        if row is None:
-            table.add_row("", _more(len(inspection.rows)))
-            continue
-        table.add_row(*(cell(row) for _, _, _, cell in columns))
-    return table
+    return column_table([c for c in _COLUMNS if width >= c.needed], inspection.rows)
 
 
 def _findings_grid(findings: Sequence[Any]) -> Table:
@@ -85,25 +64,10 @@ def _findings_grid(findings: Sequence[Any]) -> Table:
     return grid
 
 
-def _table() -> Table:
-    return Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-
-
 def _captioned(table: Table, caption: str) -> Table:
     table.caption = Text(_plain(caption))
     table.min_width = len(caption)  # or it would be broken to fit below a narrow table
     return table
-
-
-def _cut(rows: Sequence[Row]) -> Iterable[Row | None]:
-    if len(rows) <= _MOST:
-        return rows
-    half = _MOST // 2
-    return [*rows[:half], None, *rows[-half:]]
-
-
-def _more(count: int) -> Text:
-    return Text(f"... {count - _MOST:,} more", "dim")
 
 
 def _plain(text: str) -> str:
@@ -133,15 +97,20 @@ def _number(value: float | None) -> str:
     return "" if value is None else short(value)
 
 
-# Heading, options, the width below which the column is left out, and the cell of a row.
-_COLUMNS: tuple[tuple[str, dict[str, Any], int, Any], ...] = (
-    ("", {"no_wrap": True}, 0, _mark),
-    ("tensor", {"overflow": "fold", "min_width": 20}, 0, lambda row: _name(row.name)),
-    ("shape", _RIGHT, 0, lambda row: _shape(row.shape)),
-    ("dtype", {"no_wrap": True, "style": "dim"}, 0, lambda row: row.dtype),
-    ("mean", _RIGHT, 0, lambda row: _number(row.mean)),
-    ("std", _RIGHT, 0, lambda row: _number(row.std)),
-    ("min", _RIGHT, 90, lambda row: _number(row.low)),
-    ("max", _RIGHT, 90, lambda row: _number(row.high)),
-    ("size", _RIGHT, 100, lambda row: size(row.nbytes)),
+_HELD = (
+    Column("tensor", lambda item: _name(item[0]), {"style": "bold", "overflow": "fold"}),
+    Column("shape", lambda item: _shape(item[1].shape), NUMBER),
+    Column("dtype", lambda item: item[1].dtype.name),
+    Column("size", lambda item: size(item[1].nbytes), NUMBER),
+)
+_COLUMNS = (
+    Column("", _mark),
+    Column("tensor", lambda row: _name(row.name), {"overflow": "fold", "min_width": 20}),
+    Column("shape", lambda row: _shape(row.shape), NUMBER),
+    Column("dtype", lambda row: row.dtype, {"no_wrap": True, "style": "dim"}),
+    Column("mean", lambda row: _number(row.mean), NUMBER),
+    Column("std", lambda row: _number(row.std), NUMBER),
+    Column("min", lambda row: _number(row.low), NUMBER, 90),
+    Column("max", lambda row: _number(row.high), NUMBER, 90),
+    Column("size", lambda row: size(row.nbytes), NUMBER, 100),
 )

@@ -1,6 +1,7 @@
 """The result of a check as a table: for terminals (rich) and notebooks (HTML).
 
-May import: rich, within functions, so that notebooks do without. Reads a check; computes nothing.
+May import: rich and `jinit.display.columns`, within functions, so that notebooks do
+without. Reads a check; computes nothing.
 """
 
 import html
@@ -28,11 +29,11 @@ def findings_table(check: Any) -> Any:
 
 
 def _rows(findings: Sequence[Any]) -> Any:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    from jinit.display.columns import plain_table
+
+    table = plain_table()
     table.add_column("", no_wrap=True)
     table.add_column("leaf", overflow="fold")
     table.add_column("what was seen", overflow="fold")

@@ -1,37 +1,30 @@
 """Learned scales as a table: what each leaf was multiplied by, and what that did to the loss.
 
-May import: rich, `jinit.display.numbers`. Reads a report; computes nothing but norms from it.
+May import: rich, and of `jinit.display` columns, numbers. Reads a report; computes nothing but
+norms from it.
 """
 
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from jinit.display.columns import NUMBER, Column, column_table
 from jinit.display.numbers import short
 
 __all__ = ["learned_table"]
 
-_RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
-_MOST = 400  # rows of a table; a larger model is cut in the middle
-
 
 def learned_table(report: Any) -> Table:
     """One row a leaf: its scale, and its norm before and after; ranges where it is stacked."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    table.add_column("parameter", style="bold", overflow="fold")
-    table.add_column("scale", style="cyan", **_RIGHT)
-    table.add_column("norm", **_RIGHT)
-    table.add_column("was", style="dim", **_RIGHT)
-    paths, half = list(report.scales), _MOST // 2
-    shown = paths if len(paths) <= _MOST else [*paths[:half], None, *paths[-half:]]
-    for path in shown:
-        if path is None:
-            table.add_row(f"... {len(paths) - _MOST} more")
-            continue
-        scale, start = report.scales[path], report.norms[path]
-        table.add_row(path, _span(scale), _span(scale * start), _span(start))
+    scales, norms = report.scales, report.norms
+    columns = (
+        Column("parameter", str, {"style": "bold", "overflow": "fold"}),
+        Column("scale", lambda path: _span(scales[path]), {"style": "cyan", **NUMBER}),
+        Column("norm", lambda path: _span(scales[path] * norms[path]), NUMBER),
+        Column("was", lambda path: _span(norms[path]), {"style": "dim", **NUMBER}),
+    )
+    table = column_table(columns, list(scales))
     table.caption = _caption(report)
     return table
 

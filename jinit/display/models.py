@@ -1,31 +1,26 @@
-"""Rules and plans as tables: for terminals (rich), notebooks (HTML) and plain text.
+"""Rules and plans as tables.
 
-May import: rich, `jinit.display.numbers`. Reads rules and plans; computes nothing.
+May import: rich, and of `jinit.display` columns, numbers. Reads rules and plans; computes nothing.
 """
 
-import html
 import inspect
-import io
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jinit.display.numbers import short
+from jinit.display.columns import NUMBER, Column, column_table, fitting, plain_table
+from jinit.display.numbers import short, size
 
-__all__ = ["as_html", "as_text", "plan_table", "rules_table"]
+__all__ = ["plan_table", "rules_table"]
 
 _LONG = re.compile(r"\d+\.\d{5,}(e-?\d+)?")
-_MOST = 400  # rows of a table; a larger model is cut in the middle
 
 
 def rules_table(rules: Any) -> Table:
     """One row a rule, in the order in which they are tried."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table()
     table.add_column("", justify="right", style="dim")
     table.add_column("leaves", overflow="fold")
     table.add_column("get", style="cyan", overflow="fold")
@@ -43,21 +38,8 @@ def rules_table(rules: Any) -> Table:
 
 def plan_table(plan: Any, width: int = 200) -> Table:
     """One row a leaf, and the totals below; in a narrow place some columns are left out."""
-    rows = _cut(plan.rows)
-    dropped = {name for name, needed in _WIDTHS.items() if width < needed}
-    columns = [
-        column
-        for column in _COLUMNS
-        if column[0] not in dropped and any(column[2](row) for row in plan.rows)
-    ]
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    for name, options, _ in columns:
-        table.add_column(name, **options)
-    for row in rows:
-        if row is None:
-            table.add_row(Text(f"... {len(plan.rows) - _MOST} more", "dim"))
-            continue
-        table.add_row(*(cell(row) for _, _, cell in columns), style=None if row.drawn else "dim")
+    columns = fitting(_COLUMNS, plan.rows, width)
+    table = column_table(columns, plan.rows, lambda row: None if row.drawn else "dim")
     table.caption = totals_line(plan.totals)
     return table
 
@@ -76,54 +58,6 @@ def totals_line(totals: dict[str, int]) -> str:
         f"{totals['leaves']:,} leaves: {', '.join(parts)}. "
         f"{totals['weights']:,} weights, {size(totals['bytes'])}{each}."
     )
-
-
-def size(nbytes: float) -> str:
-    """Bytes as text.
-
-    >>> size(0), size(1536), size(3.2e9)
-    ('0 B', '1.5 KiB', '3.0 GiB')
-    """
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if nbytes < 1024:
-            return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
-        nbytes /= 1024
-    return f"{nbytes:.1f} TiB"
-
-
-def as_text(table: Any, width: int | None = None) -> str:
-    """A table as plain text, as wide as it needs to be."""
-    options: dict[str, Any] = {"color_system": None, "force_jupyter": False}
-    console = Console(file=io.StringIO(), width=width or 200, **options)
-    console.print(table)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
-
-
-def as_html(table: Table) -> str:
-    """A table as HTML that takes its colours from the page, light or dark."""
-    cells = [list(column.cells) for column in table.columns]
-    head = "".join(f"<th>{html.escape(str(column.header))}</th>" for column in table.columns)
-    body = "".join(
-        f"<tr>{''.join(_html_cell(cell) for cell in row)}</tr>" for row in zip(*cells, strict=True)
-    )
-    caption = html.escape(str(table.caption)) if table.caption else ""
-    return (
-        '<div style="overflow-x:auto"><table style="font-size:0.85em;text-align:left">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f'<p style="font-size:0.85em;opacity:0.8">{caption}</p></div>'
-    )
-
-
-def _html_cell(cell: Any) -> str:
-    return f'<td style="text-align:left;padding:0.1em 0.8em 0.1em 0">{html.escape(str(cell))}</td>'
-
-
-def _cut(rows: Sequence[Any]) -> Iterable[Any]:
-    if len(rows) <= _MOST:
-        return rows
-    half = _MOST // 2
-    return [*rows[:half], None, *rows[-half:]]
 
 
 # --- columns of a plan ------------------------------------------------------------------------
@@ -199,20 +133,17 @@ def _z(row: Any) -> str:
     return "" if row.z is None else f"{row.z:+.1f}"
 
 
-# The width below which a column is left out.
-_WIDTHS = {"rule": 130, "dtype": 110, "role": 100, "fans": 88, "size": 84}
-_RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
-_COLUMNS: tuple[tuple[str, dict[str, Any], Any], ...] = (
-    ("leaf", {"style": "bold", "overflow": "fold", "min_width": 22}, lambda row: row.path),
-    ("shape", _RIGHT, _shape),
-    ("dtype", {"style": "dim", "no_wrap": True}, lambda row: row.leaf.dtype.name),
-    ("sharding", {"no_wrap": True}, _sharding),
-    ("role", {"no_wrap": True}, _role),
-    ("fans", _RIGHT, _fans),
-    ("scheme", {"style": "cyan", "overflow": "fold", "min_width": 18}, _scheme),
-    ("std", _RIGHT, _std),
-    ("measured", _RIGHT, _measured),
-    ("z", _RIGHT, _z),
-    ("size", _RIGHT, lambda row: size(row.nbytes)),
-    ("rule", {"style": "dim", "overflow": "fold"}, lambda row: _value_text(row.rule)),
+_COLUMNS = (
+    Column("leaf", lambda row: row.path, {"style": "bold", "overflow": "fold", "min_width": 22}),
+    Column("shape", _shape, NUMBER),
+    Column("dtype", lambda row: row.leaf.dtype.name, {"style": "dim", "no_wrap": True}, 110),
+    Column("sharding", _sharding),
+    Column("role", _role, needed=100),
+    Column("fans", _fans, NUMBER, 88),
+    Column("scheme", _scheme, {"style": "cyan", "overflow": "fold", "min_width": 18}),
+    Column("std", _std, NUMBER),
+    Column("measured", _measured, NUMBER),
+    Column("z", _z, NUMBER),
+    Column("size", lambda row: size(row.nbytes), NUMBER, 84),
+    Column("rule", lambda row: _value_text(row.rule), {"style": "dim", "overflow": "fold"}, 130),
 )

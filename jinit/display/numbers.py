@@ -5,7 +5,7 @@ May import: the standard library.
 
 import math
 
-__all__ = ["short"]
+__all__ = ["short", "size"]
 
 
 def short(value: float) -> str:
@@ -21,3 +21,16 @@ def short(value: float) -> str:
     digits = 1 if 1e-9 <= abs(value) < 9.5e9 else 0
     mantissa, exponent = f"{value:.{digits}e}".split("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def size(nbytes: float) -> str:
+    """Bytes as text.
+
+    >>> size(0), size(1536), size(3.2e9)
+    ('0 B', '1.5 KiB', '3.0 GiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if nbytes < 1024:
+            return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
+        nbytes /= 1024
+    return f"{nbytes:.1f} TiB"

@@ -1,43 +1,30 @@
 """Reports of data-dependent initialization as tables.
 
-May import: NumPy, rich, `jinit.display.numbers`. Reads reports; computes nothing.
+May import: NumPy, rich, and of `jinit.display` columns, numbers. Reads reports; computes nothing.
 """
 
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from jinit.display.columns import NUMBER, Column, column_table, fitting
 from jinit.display.numbers import short
 
 __all__ = ["lsuv_table"]
 
-_RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
-_MOST = 400  # rows of a table; a larger model is cut in the middle
 # Roles of parameters that no one expects to be rescaled.
 _OTHERS = ("bias", "embedding", "norm_bias", "norm_scale", "scale", "unused")
 
 
 def lsuv_table(report: Any, width: int = 200) -> Table:
     """One row a weight, then those that were left alone; below, what was asked and came out."""
+    titles = {"before": f"{report.statistic} before", "after": f"{report.statistic} after"}
     columns = [
-        (name, options, cell)
-        for name, needed, options, cell in _COLUMNS
-        if width >= needed and any(cell(row) for row in report.rows)
+        column._replace(name=titles.get(column.name, column.name))
+        for column in fitting(_COLUMNS, report.rows, width)
     ]
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    for name, options, _ in columns:
-        title = {"before": f"{report.statistic} before", "after": f"{report.statistic} after"}
-        table.add_column(title.get(name, name), **options)
-    half = _MOST // 2
-    rows = report.rows
-    shown = rows if len(rows) <= _MOST else [*rows[:half], None, *rows[-half:]]
-    for row in shown:
-        if row is None:
-            table.add_row(f"... {len(rows) - _MOST} more")
-        else:
-            table.add_row(*(cell(row) for _, _, cell in columns))
+    table = column_table(columns, report.rows)
     for path, reason in report.left.items():
         if reason not in _OTHERS and len(columns) > 1:
             cells = [path, *[""] * (len(columns) - 2), f"left: {reason}"]
@@ -83,17 +70,16 @@ def _notes(row: Any) -> str:
     return "; ".join(note for note in notes if note)
 
 
-_COLUMNS: tuple[tuple[str, int, dict[str, Any], Any], ...] = (
-    (
+_COLUMNS = (
+    Column(
         "parameter",
-        0,
-        {"style": "bold", "overflow": "fold", "min_width": 20},
         lambda row: row.path + row.part,
+        {"style": "bold", "overflow": "fold", "min_width": 20},
     ),
-    ("operation", 90, {"style": "cyan", "no_wrap": True}, lambda row: row.operation),
-    ("numbers", 80, _RIGHT, _count),
-    ("before", 0, _RIGHT, lambda row: _spread(row.before)),
-    ("scale", 0, _RIGHT, lambda row: _spread(row.scale)),
-    ("after", 0, _RIGHT, lambda row: _spread(row.after)),
-    ("notes", 70, {"style": "dim", "overflow": "fold"}, _notes),
+    Column("operation", lambda row: row.operation, {"style": "cyan", "no_wrap": True}, 90),
+    Column("numbers", _count, NUMBER, 80),
+    Column("before", lambda row: _spread(row.before), NUMBER),
+    Column("scale", lambda row: _spread(row.scale), NUMBER),
+    Column("after", lambda row: _spread(row.after), NUMBER),
+    Column("notes", _notes, {"style": "dim", "overflow": "fold"}, 70),
 )

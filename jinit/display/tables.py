@@ -1,14 +1,15 @@
 """Tables of what jinit knows: schemes, gains, fans.
 
-May import: rich, `jinit.display.numbers`.
+May import: rich, `jinit.display.columns`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
+
+from jinit.display.columns import plain_table
 
 __all__ = ["SchemeRow", "fans_table", "gains_table", "schemes_table"]
 
@@ -23,7 +24,7 @@ class SchemeRow(NamedTuple):
 
 def schemes_table(rows: Sequence[SchemeRow]) -> Table:
     """One row a scheme, other names below the first."""
-    table = _plain_table()
+    table = plain_table()
     table.add_column("scheme", no_wrap=True)
     table.add_column("law")
     for row in rows:
@@ -36,7 +37,7 @@ def schemes_table(rows: Sequence[SchemeRow]) -> Table:
 
 def gains_table(gains: Mapping[str, tuple[float, str]]) -> Table:
     """A criterion's gain and what it keeps, one row each."""
-    table = _plain_table()
+    table = plain_table()
     table.add_column("criterion", style="bold", no_wrap=True)
     table.add_column("gain", justify="right", no_wrap=True)
     table.add_column("what it is")
@@ -56,10 +57,6 @@ def fans_table(fans: Mapping[str, float], stds: Mapping[str, float]) -> Table:
     for name, std in stds.items():
         grid.add_row(f"std of {name}", f"{std:.6g}")
     return grid
-
-
-def _plain_table() -> Table:
-    return Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
 
 
 def _code(text: str) -> Text:

@@ -1,40 +1,28 @@
 """Usage as a table: what a model does with each of its parameters.
 
-May import: rich, `jinit.display.models`. Reads usage; computes nothing.
+May import: rich, `jinit.display.columns`. Reads usage; computes nothing.
 """
 
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-__all__ = ["usage_table"]
+from jinit.display.columns import NUMBER, Column, column_table, fitting
 
-_RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
-_MOST = 400  # rows of a table; a larger model is cut in the middle
+__all__ = ["usage_table"]
 
 
 def usage_table(usage: Any, width: int = 200) -> Table:
     """One row a use: a tied parameter has several. In a narrow place some columns are left out."""
     uses = [use for first in usage.values() for use in first.uses]
-    columns = [
-        (name, options, cell)
-        for name, needed, options, cell in _COLUMNS
-        if width >= needed and any(cell(use) for use in uses)
-    ]
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    for name, options, _ in columns:
-        table.add_column(name, **options)
-    half = _MOST // 2
-    shown = uses if len(uses) <= _MOST else [*uses[:half], None, *uses[-half:]]
-    for use in shown:
-        if use is None:
-            table.add_row(f"... {len(uses) - _MOST} more")
-            continue
-        style = "dim" if use.role in ("unknown", "unused") else None
-        table.add_row(*(cell(use) for _, _, cell in columns), style=style)
+    columns = fitting(_COLUMNS, uses, width)
+    table = column_table(columns, uses, _style)
     table.caption = _caption(usage)
     return table
+
+
+def _style(use: Any) -> str | None:
+    return "dim" if use.role in ("unknown", "unused") else None
 
 
 def _caption(usage: Any) -> str:
@@ -75,13 +63,13 @@ def _notes(use: Any) -> str:
     return "; ".join(note for note in (use.reason, parts, through, opaque) if note)
 
 
-_COLUMNS: tuple[tuple[str, int, dict[str, Any], Any], ...] = (
-    ("parameter", 0, {"style": "bold", "overflow": "fold", "min_width": 20}, lambda u: u.path),
-    ("shape", 0, _RIGHT, _shape),
-    ("role", 0, {"no_wrap": True}, lambda use: use.role.replace("_", " ")),
-    ("fans", 0, _RIGHT, _fans),
-    ("then", 70, {"style": "cyan", "no_wrap": True}, _activation),
-    ("times", 80, _RIGHT, _times),
-    ("residuals", 90, _RIGHT, lambda use: f"{use.residual_depth or ''}"),
-    ("notes", 100, {"style": "dim", "overflow": "fold"}, _notes),
+_COLUMNS = (
+    Column("parameter", lambda u: u.path, {"style": "bold", "overflow": "fold", "min_width": 20}),
+    Column("shape", _shape, NUMBER),
+    Column("role", lambda use: use.role.replace("_", " ")),
+    Column("fans", _fans, NUMBER),
+    Column("then", _activation, {"style": "cyan", "no_wrap": True}, 70),
+    Column("times", _times, NUMBER, 80),
+    Column("residuals", lambda use: f"{use.residual_depth or ''}", NUMBER, 90),
+    Column("notes", _notes, {"style": "dim", "overflow": "fold"}, 100),
 )

@@ -1,12 +1,13 @@
 """One name, what it means in each framework: a table whose figures the schemes themselves state.
 
-May import: `jinit.core`, `jinit.axes`, `jinit.initializer`, and of `jinit.frameworks` names.
+May import: `jinit.core`, `jinit.axes`, `jinit.initializer`, `jinit.shown`, and of
+`jinit.frameworks` names.
 Renders through `jinit.display`, imported when asked for.
 """
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from jinit.axes import canonical_shape
 from jinit.core.laws import Constant, Law, Normal, TruncatedNormal, Uniform
 from jinit.frameworks.names import MATRICES, OTHER_NAMES, vocabulary
 from jinit.initializer import Initializer
+from jinit.shown import Shown
 
 __all__ = ["Comparison", "Meaning", "compare"]
 
@@ -56,7 +58,7 @@ class Meaning(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """What one name means in each framework that has it; prints as a table.
 
     Attributes:
@@ -85,22 +87,10 @@ class Comparison:
         head = ["| framework | call | law | std | of JAX's | range |", "|---|---|---|---|---|---|"]
         return "\n".join([*head, *map(_markdown_row, self.rows)])
 
-    def __rich__(self) -> Any:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.frameworks import comparison_table
 
-        return comparison_table(self)
-
-    def __str__(self) -> str:
-        from jinit.display.frameworks import comparison_table
-        from jinit.display.models import as_text
-
-        return as_text(comparison_table(self))
-
-    def _repr_html_(self) -> str:
-        from jinit.display.frameworks import comparison_table
-        from jinit.display.models import as_html
-
-        return as_html(comparison_table(self))
+        return [comparison_table(self)]
 
 
 def compare(name: str, *, shape: tuple[int, ...] | None = None) -> Comparison:

@@ -1,14 +1,15 @@
 """What learning a model's scales gave: the scales, and what each step saw.
 
-May import: the standard library, numpy; `jinit.display` as a report is shown.
+May import: the standard library, numpy, `jinit.shown`; `jinit.display` as a report is shown.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from jinit.shown import Result, json_ready
 
 __all__ = ["LearnedReport"]
 
@@ -16,7 +17,7 @@ FloatArray: TypeAlias = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LearnedReport:
+class LearnedReport(Result):
     """What `jinit.gradinit` or `jinit.metainit` learned. Prints as a table.
 
     The arrays have one entry a step, as it was before that step, and a last one for the model that
@@ -60,12 +61,8 @@ class LearnedReport:
 
     def to_config(self) -> dict[str, Any]:
         """A JSON-ready description; no bound is None."""
-        told = {name: _plain(value) for name, value in vars(self).items()}
+        told = {name: json_ready(value) for name, value in vars(self).items()}
         return told | {"gamma": self.gamma if np.isfinite(self.gamma) else None}
-
-    def to_json(self, indent: int | None = None) -> str:
-        """The report as JSON text."""
-        return json.dumps(self.to_config(), indent=indent)
 
     def plot(self) -> Any:
         """Draw objective, gradient norm and scales.
@@ -81,28 +78,7 @@ class LearnedReport:
         loss = f"{self.loss[0]:.3g} > {self.loss[-1]:.3g}"
         return f"<LearnedReport: {self.method}, {self.steps} steps, loss {loss}>"
 
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.learned import learned_table
 
-        yield learned_table(self)
-
-    def __str__(self) -> str:
-        from jinit.display.learned import learned_table
-        from jinit.display.models import as_text
-
-        return as_text(learned_table(self))
-
-    def _repr_html_(self) -> str:
-        from jinit.display.learned import learned_table
-        from jinit.display.models import as_html
-
-        return as_html(learned_table(self))
-
-
-def _plain(value: Any) -> Any:
-    """Arrays and tuples as lists, throughout."""
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return list(value) if isinstance(value, tuple) else value
+        return [learned_table(self)]

@@ -1,10 +1,9 @@
 """A check of parameters before they are trained: what is wrong with them, leaf by leaf.
 
-May import: the standard library, and of `jinit.model` planning and diagnosis; `jinit.display` as
-a result is shown.
+May import: the standard library, and of `jinit.model` planning and diagnosis, and
+`jinit.shown`; `jinit.display` as a result is shown.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from jinit.model.diagnosis.likeness import alike
 from jinit.model.diagnosis.rules import off_rule
 from jinit.model.diagnosis.subjects import Subject, measured, subjects_of
 from jinit.model.planning import Plan
+from jinit.shown import Result
 
 __all__ = ["Check", "Finding", "InitializationError", "check"]
 
@@ -30,7 +30,7 @@ class InitializationError(ValueError):
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Result):
     """What `jinit.check` found. Prints as a table.
 
     Attributes:
@@ -89,9 +89,9 @@ class Check:
             return ""
         return f"not looked at, being integers or booleans: {listing(self.skipped)}"
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The result as JSON text."""
-        return json.dumps({**asdict(self), "ok": self.ok}, indent=indent)
+    def to_config(self) -> dict[str, Any]:
+        """A JSON-ready description."""
+        return {**asdict(self), "ok": self.ok}
 
     def __str__(self) -> str:
         return "\n".join(filter(None, [self.headline, *_lines(self.findings), self.remark]))
@@ -99,10 +99,10 @@ class Check:
     def __repr__(self) -> str:
         return f"<Check: {self.headline}>"
 
-    def __rich__(self) -> Any:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.findings import findings_table
 
-        return findings_table(self)
+        return [findings_table(self)]
 
     def _repr_html_(self) -> str:
         from jinit.display.findings import findings_html

@@ -1,10 +1,10 @@
 """Plans: what each leaf of a model will get, decided and checked before anything is allocated.
 
-May import: jax, `jinit.core`, `jinit.factory`, and of `jinit.model` adapting, declaring, drawing,
-leaf, paths, rows, ruleset, selectors, structure, values, targets.
+May import: jax, `jinit.core`, `jinit.factory`, `jinit.shown`, and of `jinit.model` adapting,
+declaring, drawing, leaf, paths, rows, ruleset, selectors, structure, values, targets;
+`jinit.display` as a plan is shown.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,6 +30,7 @@ from jinit.model.ruleset import Rule, RuleError, Rules, as_rules
 from jinit.model.selectors import as_selector
 from jinit.model.structure import Structure
 from jinit.model.values import Keep, as_value, keep
+from jinit.shown import Result
 
 __all__ = ["Plan", "decide_rows", "plan", "rest_key"]
 
@@ -47,7 +48,7 @@ def _own(leaf: Leaf) -> Any:
     return leaf.sharding
 
 
-class Plan(Sequence[Row]):
+class Plan(Result, Sequence[Row]):
     """What every leaf of a model gets: rows in the model's order, and the draw itself.
 
     Made by `jinit.plan`. Prints as a table; `plan["path/of/leaf"]` is a leaf's row.
@@ -155,29 +156,15 @@ class Plan(Sequence[Row]):
         rows = [row.to_config() for row in self.rows]
         return {"key_scheme": self.key_scheme, "totals": self.totals, "leaves": rows}
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The plan as JSON text, to be stored beside the weights."""
-        return json.dumps(self.to_config(), indent=indent)
-
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.models import plan_table
 
-        yield plan_table(self, options.max_width)
-
-    def __str__(self) -> str:
-        from jinit.display.models import as_text, plan_table
-
-        return as_text(plan_table(self))
+        return [plan_table(self, width)]
 
     def __repr__(self) -> str:
         totals = self.totals
         drawn = f"{totals['drawn']} of {totals['leaves']} leaves drawn"
         return f"<Plan: {drawn}, {totals['weights']} weights>"
-
-    def _repr_html_(self) -> str:
-        from jinit.display.models import as_html, plan_table
-
-        return as_html(plan_table(self))
 
 
 def _job(row: Row, spread: Callable[[Leaf], Any]) -> Job:

@@ -1,6 +1,7 @@
 """Rules: an ordered list of what each leaf of a model gets, that cannot silently miss.
 
-May import: of `jinit.model` leaf, selectors, values.
+May import: `jinit.shown`, and of `jinit.model` leaf, selectors, values; `jinit.display` as rules
+are shown.
 """
 
 import difflib
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 from jinit.model.leaf import Leaf
 from jinit.model.selectors import Selector, as_selector, selector_from_config
 from jinit.model.values import Value, as_value, value_from_config, value_to_config
+from jinit.shown import Shown
 
 __all__ = ["Rule", "RuleError", "Rules", "as_rules"]
 
@@ -36,7 +38,7 @@ class Rule(NamedTuple):
         return f"{self.selector!r}{where}"
 
 
-class Rules(Sequence[Rule]):
+class Rules(Shown, Sequence[Rule]):
     """An ordered set of rules; each leaf follows the first that selects it.
 
     A rule is a selector and a value. The selector is a glob on the path (`**/kernel`), a compiled
@@ -131,20 +133,10 @@ class Rules(Sequence[Rule]):
             return text
         return f"({text}).with_default({self.default!r})"
 
-    def __rich__(self) -> Any:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.models import rules_table
 
-        return rules_table(self)
-
-    def __str__(self) -> str:
-        from jinit.display.models import as_text, rules_table
-
-        return as_text(rules_table(self))
-
-    def _repr_html_(self) -> str:
-        from jinit.display.models import as_html, rules_table
-
-        return as_html(rules_table(self))
+        return [rules_table(self)]
 
     # JSON.
 

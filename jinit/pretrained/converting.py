@@ -49,7 +49,7 @@ class Converted:
     nbytes: int
 
     def __str__(self) -> str:
-        from jinit.display.models import size
+        from jinit.display.numbers import size
 
         count = count_noun(self.tensors, "tensor")
         return f"{self.path} ({self.format}): {count}, {size(self.nbytes)}"

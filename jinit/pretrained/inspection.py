@@ -1,11 +1,10 @@
 """What a checkpoint holds, tensor by tensor, and what looks wrong with it.
 
-May import: the standard library, jax, numpy, `jinit.checks`, of `jinit.model` leaf, diagnosis
-(contents, finding, subjects), targets.trees, and of `jinit.pretrained` measuring, sources;
-`jinit.display` as a result is shown.
+May import: the standard library, jax, numpy, `jinit.checks`, `jinit.shown`, of `jinit.model` leaf,
+diagnosis (contents, finding, subjects), targets.trees, and of `jinit.pretrained` measuring,
+sources; `jinit.display` as a result is shown.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ from jinit.model.leaf import Leaf, as_leaves
 from jinit.model.targets.trees import describe_tree
 from jinit.pretrained.measuring import Measured, measure_tensor
 from jinit.pretrained.sources import Progress, Source, TensorSpec, open_source
+from jinit.shown import Result
 
 __all__ = ["Inspection", "TensorReport", "check_order", "inspect"]
 
@@ -79,7 +79,7 @@ _ORDERS: Mapping[str, Callable[[TensorReport], Any] | None] = {
 
 
 @dataclass(frozen=True)
-class Inspection:
+class Inspection(Result):
     """What `inspect` saw. Prints as a table.
 
     Attributes:
@@ -110,7 +110,7 @@ class Inspection:
     @property
     def headline(self) -> str:
         """The totals in one line."""
-        from jinit.display.models import size
+        from jinit.display.numbers import size
 
         totals = self.totals
         tensors, values = (count_noun(totals[f"{noun}s"], noun) for noun in ("tensor", "value"))
@@ -129,25 +129,19 @@ class Inspection:
         key = _ORDERS[order]
         return self if key is None else replace(self, rows=tuple(sorted(self.rows, key=key)))
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The result as JSON text."""
+    def to_config(self) -> dict[str, Any]:
+        """A JSON-ready description."""
         content = asdict(self)
         content["tensors"] = content.pop("rows")
-        return json.dumps({**content, "totals": self.totals}, indent=indent)
-
-    def __str__(self) -> str:
-        from jinit.display.checkpoints import inspection_view
-        from jinit.display.models import as_text
-
-        return as_text(inspection_view(self))
+        return {**content, "totals": self.totals}
 
     def __repr__(self) -> str:
         return f"<Inspection: {self.headline}>"
 
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.checkpoints import inspection_view
 
-        yield inspection_view(self, options.max_width)
+        return [inspection_view(self, width)]
 
     def _repr_html_(self) -> str:
         from jinit.display.checkpoints import inspection_html

@@ -1,12 +1,13 @@
 """What became of every leaf of a model and of every tensor of a checkpoint.
 
-May import: the standard library, of `jinit.pretrained` sources; `jinit.display` as it is shown.
+May import: the standard library, `jinit.shown`; `jinit.display` as it is shown.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from jinit.shown import Result
 
 __all__ = ["OUTCOMES", "LoadError", "LoadReport", "LoadRow"]
 
@@ -42,7 +43,7 @@ class LoadRow:
 
 
 @dataclass(frozen=True)
-class LoadReport(Sequence[LoadRow]):
+class LoadReport(Result, Sequence[LoadRow]):
     """What became of every leaf and of every tensor: a row for each leaf, in the model's order.
 
     `loaded`, `adapted`, `drawn`, `kept`, `missing` and `mismatched` are all leaves, each once;
@@ -123,31 +124,15 @@ class LoadReport(Sequence[LoadRow]):
         """A JSON-ready description."""
         return {"totals": self.totals, **asdict(self)}
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The report as JSON text, to be stored beside the weights."""
-        return json.dumps(self.to_config(), indent=indent)
-
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.loading import report_table
 
-        yield report_table(self, options.max_width)
-
-    def __str__(self) -> str:
-        from jinit.display.loading import report_table
-        from jinit.display.models import as_text
-
-        return as_text(report_table(self))
+        return [report_table(self, width)]
 
     def __repr__(self) -> str:
         totals = self.totals
         counts = ", ".join(f"{totals[name]} {name}" for name in OUTCOMES if totals[name])
         return f"<LoadReport: {len(self.rows)} leaves: {counts or 'none'}>"
-
-    def _repr_html_(self) -> str:
-        from jinit.display.loading import report_table
-        from jinit.display.models import as_html
-
-        return as_html(report_table(self))
 
 
 class LoadError(ValueError):

@@ -1,7 +1,7 @@
 """Where weights come from: named tensors of known shapes, read one by one, whole or in windows.
 
-May import: the standard library, numpy, `jinit.pretrained.errors`; `open_source` imports what it
-opens with, and `jinit.display` prints.
+May import: the standard library, numpy, `jinit.shown`, `jinit.pretrained.errors`; `open_source`
+imports what it opens with, and `jinit.display` prints.
 """
 
 import math
@@ -16,6 +16,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from jinit.pretrained.errors import CheckpointError
+from jinit.shown import Shown
 
 __all__ = ["Array", "Progress", "Source", "TensorSpec", "Window", "open_source"]
 
@@ -56,7 +57,7 @@ class TensorSpec:
         return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
 
 
-class Source(Mapping[str, TensorSpec]):
+class Source(Shown, Mapping[str, TensorSpec]):
     """Named tensors that can be read: a mapping of names to specs, in the order of the file.
 
     A context manager, which closes its files; prints as a table. Nothing is read before `read`.
@@ -152,22 +153,10 @@ class Source(Mapping[str, TensorSpec]):
     def __repr__(self) -> str:
         return f"<Source: {self.description}, {len(self)} tensors>"
 
-    def __str__(self) -> str:
-        from jinit.display.checkpoints import source_table
-        from jinit.display.models import as_text
-
-        return as_text(source_table(self))
-
-    def __rich__(self) -> Any:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.checkpoints import source_table
 
-        return source_table(self)
-
-    def _repr_html_(self) -> str:
-        from jinit.display.checkpoints import source_table
-        from jinit.display.models import as_html
-
-        return as_html(source_table(self))
+        return [source_table(self)]
 
 
 def open_source(source: Any) -> Source:

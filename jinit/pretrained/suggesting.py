@@ -1,10 +1,9 @@
 """Suggestions: which tensor each leaf may be, by names and shapes, where names do not agree.
 
-May import: the standard library, of `jinit.model` leaf, and of `jinit.pretrained` leaves,
-fitting, names_alike, operations, sources; `jinit.display` as they are shown.
+May import: the standard library, `jinit.shown`, of `jinit.model` leaf, and of `jinit.pretrained`
+leaves, fitting, names_alike, operations, sources; `jinit.display` as they are shown.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from jinit.pretrained.leaves import Wanted, describe_model
 from jinit.pretrained.names_alike import likeness
 from jinit.pretrained.operations import Operation
 from jinit.pretrained.sources import TensorSpec, open_source
+from jinit.shown import Result
 
 __all__ = ["Suggestion", "Suggestions", "suggest"]
 
@@ -43,7 +43,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Suggestions(Sequence[Suggestion]):
+class Suggestions(Result, Sequence[Suggestion]):
     """What the leaves of a model may be made of: a row for each, in the model's order.
 
     Prints as a table, for you to read; `pairs` is what `jinit.load(match=)` takes.
@@ -79,31 +79,19 @@ class Suggestions(Sequence[Suggestion]):
                 made[row.source] = (row.path, *row.operations) if row.operations else row.path
         return made
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The suggestions as JSON text."""
+    def to_config(self) -> dict[str, Any]:
+        """A JSON-ready description."""
         rows = [{k: v for k, v in asdict(row).items() if k != "operations"} for row in self.rows]
-        return json.dumps({"rows": rows, "left_over": self.left_over}, indent=indent)
+        return {"rows": rows, "left_over": list(self.left_over)}
 
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.loading import suggestions_table
 
-        yield suggestions_table(self, options.max_width)
-
-    def __str__(self) -> str:
-        from jinit.display.loading import suggestions_table
-        from jinit.display.models import as_text
-
-        return as_text(suggestions_table(self))
+        return [suggestions_table(self, width)]
 
     def __repr__(self) -> str:
         found = sum(row.source is not None for row in self.rows)
         return f"<Suggestions: {found} of {len(self.rows)} leaves>"
-
-    def _repr_html_(self) -> str:
-        from jinit.display.loading import suggestions_table
-        from jinit.display.models import as_html
-
-        return as_html(suggestions_table(self))
 
 
 def suggest(target: Any, source: Any, **options: Any) -> Suggestions:

@@ -1,12 +1,12 @@
 """`jinit.compare`: one model from several starts, side by side.
 
 May import: the standard library, jax, and of `jinit.model` initializing, targets, and of
-`jinit.propagation` propagating, report; `jinit.display` as a comparison is shown.
+`jinit.propagation` propagating, report, and `jinit.shown`; `jinit.display` as a comparison
+is shown.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import jax
 
@@ -17,14 +17,17 @@ from jinit.model.targets.inputs import TAKES_INPUTS, with_inputs
 from jinit.model.targets.loaded import holds, is_a
 from jinit.propagation.propagating import propagate
 from jinit.propagation.report import Report
+from jinit.shown import Result
 
 __all__ = ["Comparison", "compare"]
 
 _OPTIONS = ("loss", "backward", "jacobian", "every", "batch_axis")
 
 
-class Comparison(Mapping[str, Report]):
+class Comparison(Result, Mapping[str, Report]):
     """Reports of one model by the name of its start. Made by `jinit.compare`; prints as a table."""
+
+    _text_width: ClassVar[int] = 120
 
     def __init__(self, reports: Mapping[str, Report]) -> None:
         self._reports = dict(reports)
@@ -50,24 +53,14 @@ class Comparison(Mapping[str, Report]):
         """A JSON-ready description, by start."""
         return {name: report.to_config() for name, report in self.items()}
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The comparison as JSON text."""
-        return json.dumps(self.to_config(), indent=indent, allow_nan=False)
-
     def __repr__(self) -> str:
         told = ", ".join(f"{name}: {report.verdicts[0].kind}" for name, report in self.items())
         return f"<Comparison: {told}>"
 
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.propagation.tables import comparison_table
 
-        yield comparison_table(self, options.max_width)
-
-    def __str__(self) -> str:
-        from jinit.display.models import as_text
-        from jinit.display.propagation.tables import comparison_table
-
-        return as_text(comparison_table(self), 120)
+        return [comparison_table(self, width)]
 
     def _repr_html_(self) -> str:
         from jinit.display.propagation.pages import comparison_html

@@ -1,25 +1,24 @@
 """The report: how the signal fares in a model, row by row and in words.
 
-May import: the standard library, and of `jinit.propagation` rows, spectrum, trends, verdict;
-`jinit.display` as a report is shown.
+May import: the standard library, and of `jinit.propagation` rows, spectrum, trends, verdict, and
+`jinit.shown`; `jinit.display` as a report is shown.
 """
 
-import json
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from jinit.propagation.rows import Leaf, Row
 from jinit.propagation.spectrum import Spectrum
 from jinit.propagation.trends import trunk
 from jinit.propagation.verdict import Verdict
+from jinit.shown import Result, json_ready
 
 __all__ = ["Report"]
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Result):
     """How a signal and its gradient fare in a model. Made by `jinit.propagate`; prints as a table.
 
     Attributes:
@@ -39,6 +38,8 @@ class Report:
     loss: float | None = None
     batch: int | None = None
     opaque: tuple[str, ...] = ()
+
+    _text_width: ClassVar[int] = 160
 
     @property
     def ok(self) -> bool:
@@ -87,38 +88,17 @@ class Report:
             "opaque": self.opaque,
             "ok": self.ok,
         }
-        return _plain(told)  # type: ignore[no-any-return]
-
-    def to_json(self, indent: int | None = None) -> str:
-        """The report as JSON text."""
-        return json.dumps(self.to_config(), indent=indent, allow_nan=False)
+        return dict(json_ready(told))
 
     def __repr__(self) -> str:
         return f"<Report: {len(self.rows)} rows; {'; '.join(map(str, self.verdicts))}>"
 
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.propagation.tables import report_table
 
-        yield report_table(self, options.max_width)
-
-    def __str__(self) -> str:
-        from jinit.display.models import as_text
-        from jinit.display.propagation.tables import report_table
-
-        return as_text(report_table(self, 160), 160)
+        return [report_table(self, width)]
 
     def _repr_html_(self) -> str:
         from jinit.display.propagation.pages import report_html
 
         return report_html(self)
-
-
-def _plain(value: Any) -> Any:
-    """With lists for tuples, and text for numbers that JSON has none for."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

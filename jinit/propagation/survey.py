@@ -128,7 +128,7 @@ class Survey(Ledger):
         if name in CALLS or inner_program(eqn) is not None:
             self._see_call(eqn, place)
             return
-        signal = outcome[0]
+        signal = outcome[0] if outcome else None  # `jax.debug.print` has none
         if not isinstance(signal, Signal) or not _is_floating(eqn):
             return
         self._classify(eqn, place, signal, facts, records)

@@ -1,15 +1,16 @@
 """Usage: what a model does with each of its parameters, as `jinit.trace` reads it.
 
-May import: the standard library, `jinit.axes`, `jinit.fans`, and `jinit.display.usage` to print.
+May import: the standard library, `jinit.axes`, `jinit.fans`, `jinit.shown`; `jinit.display.usage`
+to print.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jinit.axes import Axes, Shape
 from jinit.fans import Fans
+from jinit.shown import Result
 
 __all__ = ["Usage", "Use"]
 
@@ -87,7 +88,7 @@ class Use:
         return told | ({"others": [use.to_config() for use in self.others]} if self.others else {})
 
 
-class Usage(Mapping[str, Use]):
+class Usage(Result, Mapping[str, Use]):
     """The uses of all parameters, by path, in the model's order.
 
     Made by `jinit.trace`. Prints as a table.
@@ -124,23 +125,7 @@ class Usage(Mapping[str, Use]):
         uses = {path: use.to_config() for path, use in self.items()}
         return {"parameters": uses, "opaque": list(self.opaque)}
 
-    def to_json(self, indent: int | None = None) -> str:
-        """The usage as JSON text."""
-        return json.dumps(self.to_config(), indent=indent)
-
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def _tables(self, width: int) -> Sequence[Any]:
         from jinit.display.usage import usage_table
 
-        yield usage_table(self, options.max_width)
-
-    def __str__(self) -> str:
-        from jinit.display.models import as_text
-        from jinit.display.usage import usage_table
-
-        return as_text(usage_table(self))
-
-    def _repr_html_(self) -> str:
-        from jinit.display.models import as_html
-        from jinit.display.usage import usage_table
-
-        return as_html(usage_table(self))
+        return [usage_table(self, width)]

@@ -1,17 +1,18 @@
 """Reports of propagation as tables: one model's rows, and several starts side by side.
 
-May import: rich, `jinit.display.numbers`. Reads reports; computes nothing but what it leaves out.
+May import: rich, and of `jinit.display` columns, numbers. Reads reports; computes nothing but
+what it leaves out.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from jinit.display.columns import NUMBER, plain_table
 from jinit.display.numbers import short
 
 __all__ = [
@@ -32,7 +33,6 @@ MARKS = {
 }
 _MOST = 60  # rows of a table; of a deeper model some layers are shown
 _NAME = 20  # characters that names are thought to take
-_RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
 
 Cell = tuple[str, str]  # text, and how grave it is: "", "warning" or "error"
 
@@ -40,7 +40,7 @@ Cell = tuple[str, str]  # text, and how grave it is: "", "warning" or "error"
 def report_table(report: Any, width: int = 160) -> Group:
     """The verdicts, then a row an operation; in a narrow place some columns are left out."""
     columns = columns_for(report, width)
-    table = _plain_table(caption=caption_of(report))
+    table = plain_table(caption=caption_of(report), caption_style="dim")
     for name, options, _ in columns:
         table.add_column(name, **options)
     for row in thinned(report.rows, _MOST):
@@ -54,11 +54,11 @@ def report_table(report: Any, width: int = 160) -> Group:
 
 def comparison_table(comparison: Any, width: int = 160) -> Group:
     """A row a start, from the first layer to the last, and what is said of each."""
-    table = _plain_table(caption=_COMPARISON_CAPTION)
+    table = plain_table(caption=_COMPARISON_CAPTION, caption_style="dim")
     table.add_column("start", style="bold", overflow="fold")
     columns = [column for column in _COMPARED if width >= column[1]]
     for name, _, _ in columns:
-        table.add_column(name, **_RIGHT)
+        table.add_column(name, **NUMBER)
     table.add_column("verdict", overflow="fold")
     for name, report in comparison.items():
         worst = report.verdicts[0].severity
@@ -87,7 +87,7 @@ def thinned(rows: Sequence[Any], most: int) -> Iterator[Any]:
             yield None
 
 
-def columns_for(report: Any, width: int) -> list[tuple[str, dict[str, Any], Any]]:
+def columns_for(report: Any, width: int) -> list[tuple[str, Mapping[str, Any], Any]]:
     """The columns that fit and have something in them: heading, options, cell of a row."""
     rows = report.rows
     width -= max(0, max((len(row.name) for row in rows), default=0) - _NAME)
@@ -109,17 +109,6 @@ def _verdict_lines(verdicts: Sequence[Any]) -> Iterator[Any]:
         mark, style = MARKS[verdict.severity]
         grid.add_row(Text(mark, style), Text(verdict.text))
     yield grid
-
-
-def _plain_table(caption: str) -> Table:
-    return Table(
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-        caption=caption,
-        caption_justify="left",
-        caption_style="dim",
-    )
 
 
 def _styled(text: str, severity: str) -> Text:
@@ -174,20 +163,20 @@ def _backward(row: Any) -> Cell:
     return _number(None if row.backward is None else row.backward.norm)
 
 
-_COLUMNS: tuple[tuple[str, int, dict[str, Any], Callable[[Any, Any], Cell]], ...] = (
-    ("layer", 0, _RIGHT, _layer),
+_COLUMNS: tuple[tuple[str, int, Mapping[str, Any], Callable[[Any, Any], Cell]], ...] = (
+    ("layer", 0, NUMBER, _layer),
     ("after", 0, {"overflow": "fold", "min_width": 16}, lambda _, row: (row.name, "")),
     ("operation", 0, {"no_wrap": True}, lambda _, row: (row.operation.replace("_", " "), "")),
-    ("mean", 110, _RIGHT, lambda _, row: _number(row.forward.mean)),
-    ("std", 100, _RIGHT, lambda _, row: _number(row.forward.std)),
-    ("rms", 0, _RIGHT, lambda _, row: _number(row.forward.rms)),
-    ("max", 120, _RIGHT, lambda _, row: _number(row.forward.peak)),
-    ("means", 90, _RIGHT, lambda _, row: _share(row.forward.mean_share, 0.9, 2.0)),
-    ("alike", 0, _RIGHT, lambda _, row: _correlation(row.forward.correlation)),
-    ("rank", 110, _RIGHT, lambda _, row: _number(row.forward.rank)),
-    ("gone", 0, _RIGHT, lambda _, row: _gone(row)),
-    ("gradient", 0, _RIGHT, lambda _, row: _backward(row)),
-    ("/weight", 80, _RIGHT, _gradient),
+    ("mean", 110, NUMBER, lambda _, row: _number(row.forward.mean)),
+    ("std", 100, NUMBER, lambda _, row: _number(row.forward.std)),
+    ("rms", 0, NUMBER, lambda _, row: _number(row.forward.rms)),
+    ("max", 120, NUMBER, lambda _, row: _number(row.forward.peak)),
+    ("means", 90, NUMBER, lambda _, row: _share(row.forward.mean_share, 0.9, 2.0)),
+    ("alike", 0, NUMBER, lambda _, row: _correlation(row.forward.correlation)),
+    ("rank", 110, NUMBER, lambda _, row: _number(row.forward.rank)),
+    ("gone", 0, NUMBER, lambda _, row: _gone(row)),
+    ("gradient", 0, NUMBER, lambda _, row: _backward(row)),
+    ("/weight", 80, NUMBER, _gradient),
 )
 _ROWS = {"input": "dim", "activation": "dim", "output": "dim", "other": "dim"}
 
