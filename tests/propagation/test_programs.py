@@ -187,6 +187,19 @@ def test_what_has_a_derivative_of_its_own_is_one_row_and_keeps_it():
     assert first.forward.std == pytest.approx(outcome.std(), rel=1e-5)
 
 
+def test_prints_on_the_way_are_no_matter(capfd):
+    def talking(layers, x):
+        for each in layers:
+            x, _ = layer(x, each)
+            jax.debug.print("std {}", x.std())
+        return x
+
+    silent, told = (jinit.propagate(f, LAYERS, X, loss=weigh) for f in (unrolled, talking))
+    jax.effects_barrier()
+    assert capfd.readouterr().out.count("std") == len(LAYERS)
+    assert numbers(told.rows) == numbers(silent.rows)
+
+
 def test_loops_of_unknown_length_go_forwards_only():
     def apply(w, x):
         def body(carry):
