@@ -3,6 +3,7 @@
 May import: jax and numpy only.
 """
 
+import inspect
 import math
 from typing import Any
 
@@ -114,7 +115,13 @@ def show(value: Any) -> str:
         return f"float({str(value)!r})"
     if isinstance(value, tuple):
         return f"({', '.join(map(show, value))}{',' if len(value) == 1 else ''})"
-    return function_name(value) or repr(value)
+    return function_name(value) or _own_name(value) or repr(value)
+
+
+def _own_name(value: Any) -> str | None:
+    """The name of a function at the top of its module: by which its author calls it."""
+    name = value.__qualname__ if inspect.isfunction(value) else ""
+    return name if name.isidentifier() else None
 
 
 def _show_array(array: np.ndarray[Any, Any]) -> str:

@@ -42,7 +42,8 @@ def from_function(function: InitFunction, dtype: Any = None) -> Recipe:
     of another shape is an error at the draw, not a surprise in training.
 
     Args:
-        function: pure; takes a key, a shape and a dtype, all positional, and returns an array.
+        function: pure; takes a key, a shape and a dtype, all positional, and returns an array. An
+            object that is called so may have a method `std(shape)`, which plans then show.
         dtype: dtype of the weights, unless the call gives one; any dtype that `function` takes.
 
     Raises:
@@ -128,5 +129,6 @@ def inner_inexact(init: InitFunction) -> bool:
 
 
 def inner_std(init: InitFunction, shape: tuple[int, ...]) -> Any:
-    """The standard deviation that `init` states for `shape`, or None."""
-    return init.std(shape) if isinstance(init, Initializer) else None
+    """The standard deviation that `init` states for `shape`, by a method `std`, or None."""
+    std = getattr(init, "std", None)
+    return std(shape) if callable(std) else None

@@ -76,3 +76,33 @@ def test_equal_functions_are_equal_values():
 def test_inner_initializers_still_refuse_integers():
     with pytest.raises(ValueError, match=r"`dtype` \(=int32\) must be a floating or complex"):
         jinit.from_function(jinit.normal, dtype=jnp.int32)
+
+
+class Signed:
+    """A callable that states its deviation."""
+
+    def __call__(self, key, shape, dtype):
+        return self.std(shape) * jax.random.rademacher(key, shape, dtype)
+
+    def std(self, shape):
+        return shape[0] ** -0.5
+
+
+def test_a_deviation_that_is_stated_is_shown():
+    init = jinit.from_function(Signed())
+    assert init.std((16, 3)) == 0.25
+    assert jinit.scaled(Signed(), 0.5).std((16, 3)) == 0.125
+    assert jinit.stacked(Signed()).std((5, 16, 3)) == 0.25
+    assert jinit.plan({"w": jax.ShapeDtypeStruct((16, 3), "float32")}, init)["w"].std == 0.25
+    assert jinit.from_function(jax.nn.initializers.he_normal()).std((16, 3)) is None
+
+
+def ones_of_mine(key, shape, dtype):
+    return jnp.ones(shape, dtype)
+
+
+def test_functions_show_by_their_names():
+    assert repr(jinit.from_function(ones_of_mine)) == "jinit.from_function(function=ones_of_mine)"
+    assert repr(jinit.scaled(ones_of_mine, 2.0)) == "jinit.scaled(init=ones_of_mine, factor=2.0)"
+    nameless = jinit.from_function(lambda key, shape, dtype: jnp.ones(shape, dtype))
+    assert "<function test_functions_show_by_their_names.<locals>.<lambda>" in repr(nameless)
