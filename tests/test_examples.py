@@ -14,6 +14,9 @@ import jinit
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TORCH = importlib.util.find_spec("torch") is not None
 RUNS = {
+    "conv_net.py": (["--blocks", "2", "--rate", "0.05", "--epochs", "1"], "branch ends at zero"),
+    "custom_scheme.py": (["--epochs", "1"], "the scheme keeps what it promises"),
+    "dense.py": (["--layers", "4", "--epochs", "1"], "jinit.orthogonal(scale='relu')"),
     "ensemble.py": (["--members", "4", "--epochs", "4"], "calibration error"),
     "learned_init.py": (["--blocks", "4", "--steps", "40"], "the first epoch's mean loss"),
     "lsuv.py": (["--depth", "12", "--epochs", "4"], "after LSUV"),
@@ -22,6 +25,10 @@ RUNS = {
     "plan_405b.py": ([], "405,853,388,800 weights"),
     "port_from_torch.py": ([], "40 of 40 tensors are equal" if TORCH else "is not installed"),
     "sharded.py": ([], "collectives"),
+    "transformer.py": (["--layers", "2", "--steps", "30"], "first loss is close to log"),
+    "with_equinox.py": (["--layers", "4", "--epochs", "1"], "orthogonal"),
+    "with_haiku.py": (["--layers", "4", "--epochs", "1"], "delta-orthogonal"),
+    "with_nnx.py": (["--blocks", "2", "--epochs", "1"], "by NNX's defaults"),
 }
 
 
