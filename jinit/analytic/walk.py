@@ -2,7 +2,7 @@
 
 May import: the standard library, jax, and of `jinit.analytic` bilinear, chance, control,
 convolution, elementwise, facts, joining, known, linear, parts, pooling, shapes, world; of
-`jinit.tracing` atoms, jaxprs, streams.
+`jinit.tracing` atoms, following, jaxprs, streams.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import JaxprEqn, Literal
+from jax.extend.core import JaxprEqn
 
 from jinit.analytic.bilinear import multiply_values
 from jinit.analytic.chance import follow_chance, is_chance
@@ -26,7 +26,8 @@ from jinit.analytic.pooling import POOLING
 from jinit.analytic.shapes import SHAPES, reshape_value
 from jinit.analytic.world import World
 from jinit.tracing.atoms import dtype_of, shape_of
-from jinit.tracing.jaxprs import Program, inner_program, open_program
+from jinit.tracing.following import follow_program
+from jinit.tracing.jaxprs import Program, inner_program
 from jinit.tracing.streams import COPIES
 
 __all__ = ["Walk"]
@@ -55,28 +56,21 @@ class Walk:
             facts: what is known of its inputs.
             place: where it is called.
         """
-        body, consts = open_program(program)
-        known: dict[Any, Fact] = dict(zip(body.invars, facts, strict=True))
-        known |= zip(body.constvars, map(_constant, consts), strict=True)
 
-        def look_up(atom: Any) -> Fact:
-            return _constant(atom.val) if isinstance(atom, Literal) else known[atom]
+        def step(eqn: JaxprEqn, inputs: list[Fact]) -> list[Fact]:
+            return self._step(eqn, inputs, place)
 
-        for eqn in body.eqns:
-            known |= self._step(eqn, [look_up(atom) for atom in eqn.invars], place)
-        return [look_up(atom) for atom in body.outvars]
+        return follow_program(program, facts, _constant, step)
 
-    def _step(self, eqn: JaxprEqn, facts: list[Fact], place: str) -> dict[Any, Fact]:
+    def _step(self, eqn: JaxprEqn, facts: list[Fact], place: str) -> list[Fact]:
         name, inside = eqn.primitive.name, _place(eqn, place)
         program = inner_program(eqn)
         if program is not None:
-            outcome = self.through(program, facts, inside)
-        elif name in CONTROL:
-            outcome = CONTROL[name](self, eqn, facts, inside)
-        else:
-            self.world.where = (name, inside)
-            outcome = self._operation(eqn, facts)
-        return dict(zip(eqn.outvars, outcome, strict=True))
+            return self.through(program, facts, inside)
+        if name in CONTROL:
+            return CONTROL[name](self, eqn, facts, inside)
+        self.world.where = (name, inside)
+        return self._operation(eqn, facts)
 
     def _operation(self, eqn: JaxprEqn, facts: list[Fact]) -> list[Fact]:
         name = eqn.primitive.name

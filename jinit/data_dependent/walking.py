@@ -1,7 +1,7 @@
 """A walk through a program that finds the linear operations and every use of a parameter.
 
-May import: the standard library, jax, NumPy, and of `jinit.tracing` jaxprs, ledger, views, and of
-`jinit.data_dependent` facts, looping, making, products, sites.
+May import: the standard library, jax, NumPy, and of `jinit.tracing` following, jaxprs, ledger,
+views, and of `jinit.data_dependent` facts, looping, making, products, sites.
 """
 
 from collections import Counter
@@ -18,6 +18,7 @@ from jinit.data_dependent.looping import LOOPS
 from jinit.data_dependent.making import make, picked
 from jinit.data_dependent.products import go_on, weight_operand, with_weight
 from jinit.data_dependent.sites import Findings, Use, Where
+from jinit.tracing.following import follow_program
 from jinit.tracing.jaxprs import Program, inner_program, open_program
 from jinit.tracing.ledger import Place, Record
 from jinit.tracing.reading import Reading
@@ -53,21 +54,16 @@ class _Walk:
 
     def through(self, program: Program, facts: Sequence[Fact], where: Where) -> list[Fact]:
         """What is known of a program's outputs."""
-        body, consts = open_program(program)
+        body, _ = open_program(program)
         counts = _consumers(body)
-        known: dict[Any, Fact] = dict(zip(body.invars, facts, strict=True))
-        known |= zip(body.constvars, map(_constant, consts), strict=True)
 
-        def look_up(atom: Any) -> Fact:
-            if isinstance(atom, Literal):
-                return _constant(atom.val)
-            fact = known[atom]
+        def shared(atom: Any, fact: Fact) -> Fact:
             return Data() if isinstance(fact, Data) and counts[atom] > 1 else fact
 
-        for eqn in body.eqns:
-            outcome = self._step(eqn, [look_up(atom) for atom in eqn.invars], where)
-            known |= zip(eqn.outvars, outcome, strict=True)
-        return [look_up(atom) for atom in body.outvars]
+        def step(eqn: JaxprEqn, inputs: list[Fact]) -> list[Fact]:
+            return [*map(shared, eqn.outvars, self._step(eqn, inputs, where))]
+
+        return follow_program(program, [*map(shared, body.invars, facts)], _constant, step)
 
     def _step(self, eqn: JaxprEqn, facts: list[Fact], where: Where) -> list[Fact]:
         name = eqn.primitive.name

@@ -1,7 +1,7 @@
 """The walk through a jaxpr: what is known of each value, operation by operation.
 
-May import: jax, NumPy, and of `jinit.tracing` calls, functions, jaxprs, ledger, signals, streams,
-weights.
+May import: jax, NumPy, and of `jinit.tracing` calls, following, functions, jaxprs, ledger, signals,
+streams, weights.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import JaxprEqn, Literal
+from jax.extend.core import JaxprEqn
 
 from jinit.tracing.calls import CALLS
+from jinit.tracing.following import follow_program
 from jinit.tracing.functions import ELEMENTWISE, apply_elementwise
-from jinit.tracing.jaxprs import Program, inner_program, open_program
+from jinit.tracing.jaxprs import Program, inner_program
 from jinit.tracing.ledger import Ledger, Scope
 from jinit.tracing.signals import Const, Fact, Signal, Weights
 from jinit.tracing.streams import follow_signals
@@ -37,19 +38,13 @@ class Walk:
             facts: what is known of its inputs.
             scope: where it is called.
         """
-        body, consts = open_program(program)
-        known: dict[Any, Fact] = dict(zip(body.invars, facts, strict=True))
-        known |= zip(body.constvars, map(_constant, consts), strict=True)
 
-        def look_up(atom: Any) -> Fact:
-            return _constant(atom.val) if isinstance(atom, Literal) else known[atom]
-
-        for eqn in body.eqns:
-            inputs = [look_up(atom) for atom in eqn.invars]
+        def step(eqn: JaxprEqn, inputs: list[Fact]) -> list[Fact]:
             outcome = self._step(eqn, inputs, scope)
             self.ledger.see(eqn, inputs, outcome, scope)
-            known |= zip(eqn.outvars, outcome, strict=True)
-        return [look_up(atom) for atom in body.outvars]
+            return outcome
+
+        return follow_program(program, facts, _constant, step)
 
     def _step(self, eqn: JaxprEqn, facts: list[Fact], scope: Scope) -> list[Fact]:
         name = eqn.primitive.name
