@@ -24,7 +24,6 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -54,8 +53,6 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 add_module_names = False
 toc_object_entries = False
-
-intersphinx_mapping = {}
 
 # What people see.
 html_theme = "furo"
