@@ -90,6 +90,9 @@ def test_tables_fit_the_terminal(report, width):
     assert {"layer", "after", "operation", "rms", "alike", "gone", "gradient"} <= set(head.split())
     assert ("max" in head.split()) == (width >= 120)
     assert ("rank" in head.split()) == (width >= 110)
+    caption = "\n".join(lines).rpartition("gone:")[0]
+    for name, explained in [("means:", 90), ("rank:", 110), ("alike:", 0)]:
+        assert (name in caption) == (width >= explained)
 
 
 def test_deep_models_are_thinned(report):

@@ -20,6 +20,7 @@ def report_html(report: Any) -> str:
     """The verdicts, then a row an operation."""
     columns = columns_for(report, 120)
     head = [(name, options.get("justify") == "right") for name, options, _ in columns]
+    caption = caption_of(report, [name for name, _ in head])
     rows = [
         None if row is None else cells_of(report, row, columns)
         for row in thinned(report.rows, _MOST)
@@ -27,7 +28,7 @@ def report_html(report: Any) -> str:
     return (
         '<div style="overflow-x:auto;font-size:0.85em">'
         f"{_verdicts(report.verdicts)}{_table(head, rows)}"
-        f'<p style="opacity:0.8">{html.escape(caption_of(report))}</p></div>'
+        f'<p style="opacity:0.8">{html.escape(caption)}</p></div>'
     )
 
 

@@ -40,7 +40,8 @@ Cell = tuple[str, str]  # text, and how grave it is: "", "warning" or "error"
 def report_table(report: Any, width: int = 160) -> Group:
     """The verdicts, then a row an operation; in a narrow place some columns are left out."""
     columns = columns_for(report, width)
-    table = plain_table(caption=caption_of(report), caption_style="dim")
+    caption = caption_of(report, [name for name, _, _ in columns])
+    table = plain_table(caption=caption, caption_style="dim")
     for name, options, _ in columns:
         table.add_column(name, **options)
     for row in thinned(report.rows, _MOST):
@@ -181,13 +182,20 @@ _COLUMNS: tuple[tuple[str, int, Mapping[str, Any], Callable[[Any, Any], Cell]], 
 _ROWS = {"input": "dim", "activation": "dim", "output": "dim", "other": "dim"}
 
 
-def caption_of(report: Any) -> str:
-    """What the columns are, and what there is to say beside them."""
-    parts = [
-        "means: the units' means, as a share of the mean square; alike: correlation between "
-        "inputs; rank: directions they take up; gone: dead units, or saturated entries; gradient: "
-        "its norm there, for one input; /weight: of the parameter, over its own size."
-    ]
+_EXPLAINED = {
+    "means": "the units' means, as a share of the mean square",
+    "alike": "correlation between inputs",
+    "rank": "directions they take up",
+    "gone": "dead units, or saturated entries",
+    "gradient": "its norm there, for one input",
+    "/weight": "gradient of the parameter, over its own size",
+}
+
+
+def caption_of(report: Any, columns: Sequence[str]) -> str:
+    """What these columns are, and what there is to say beside them."""
+    explained = [f"{name}: {_EXPLAINED[name]}" for name in columns if name in _EXPLAINED]
+    parts = [f"{'; '.join(explained)}."] if explained else []
     if report.loss is not None:
         parts.append(f"The loss is {report.loss:.4g}.")
     if report.spectrum is not None:
