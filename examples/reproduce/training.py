@@ -85,7 +85,8 @@ def train_grid(
     starts = jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(draw, keys[:, 0]))
     losses, accuracies = train_all(starts, keys[:, 1])
     shape = (len(rates), seeds, -1)
-    measured = zip(rates, np.reshape(losses, shape), np.reshape(accuracies, shape), strict=True)
+    seen = (np.asarray(values).reshape(shape) for values in (losses, accuracies))
+    measured = zip(rates, *seen, strict=True)
     marks = stride * np.arange(1, steps // stride + 1)
     return [Runs(rate, marks, *values) for rate, *values in measured]
 
