@@ -103,7 +103,7 @@ def main() -> None:
     title = f"digits, {options.layers} hidden layers"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("kernel_init", no_wrap=True)
-    for column in ("std", "signal", "epoch 1", f"epoch {options.epochs}", "accuracy"):
+    for column in ("std", "signal", "loss 1", f"loss {options.epochs}", "accuracy"):
         table.add_column(column, justify="right")
     for scheme in SCHEMES:
         model = Perceptron(options.layers, kernel_init=scheme)
