@@ -18,7 +18,7 @@ class Verdict:
     Attributes:
         kind: "nonfinite", "zero", "vanishing signal", "exploding signal", "vanishing gradient",
             "exploding gradient", "dead", "saturated", "collapse", "alike inputs", "mean",
-            "uneven", "no gradient", "spectrum" or "fine".
+            "uneven", "no gradient", "small head", "spectrum" or "fine".
         severity: "error" for what will not train, "warning" for what may train badly, "note" for
             what may well be meant, "fine".
         text: the verdict.

@@ -1,7 +1,7 @@
 """What a report says in words, and from which threshold on.
 
-May import: the standard library, and of `jinit.propagation` broken, rows, spectrum, trends,
-units_judged, verdict.
+May import: the standard library, and of `jinit.propagation` faults, rows, spectrum, trends,
+verdict.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from jinit.propagation.faults import nonfinite, silent
 from jinit.propagation.rows import Leaf, Row
 from jinit.propagation.spectrum import Spectrum
-from jinit.propagation.trends import Trend, backward_points, fit_trend, forward_points, trunk
+from jinit.propagation.trends import Point, Trend, backward_points, fit_trend, forward_points, trunk
 from jinit.propagation.verdict import SEVERITIES, Verdict, percent, told
 
 __all__ = ["ALIKE", "NEAR", "SEVERE", "judge"]
@@ -32,19 +32,42 @@ def judge(
     """All verdicts, the gravest first."""
     found = [*nonfinite(rows, leaves), *silent(rows, leaves)]
     noun, line = trunk(rows)
-    forward = fit_trend(forward_points(line), noun)
-    backward = fit_trend(backward_points(line), noun)
+    ahead, back = forward_points(line), backward_points(line)
+    head = None
+    if noun == "layer" and _head_is_small(ahead):
+        head = line[-1].path
+        found.append(_small_head(*ahead[-2:]))
+        ahead, back = ahead[:-1], back[1:]
+    forward, backward = fit_trend(ahead, noun), fit_trend(back, noun)
     found += [*_scale(forward, "signal"), *_scale(backward, "gradient")]
     if not any(verdict.kind == "zero" for verdict in found):
         found += [*_gone(rows, "dead"), *_gone(rows, "saturated")]
     found += [*_collapse(rows, line, forward), *_mean(line)]
     if not any(verdict.kind.endswith("gradient") for verdict in found):
-        found += _uneven(rows, leaves)
+        found += _uneven(rows, [leaf for leaf in leaves if leaf.path != head])
     if spectrum is not None:
         found += _spectrum(spectrum)
     if not any(verdict.severity in ("error", "warning") for verdict in found):
         found.append(_fine(forward, backward))
     return tuple(sorted(found, key=lambda verdict: SEVERITIES.index(verdict.severity)))
+
+
+def _head_is_small(points: Sequence[Point]) -> bool:
+    """Whether the signal is kept up to the last layer, and shrinks there."""
+    whole, before = fit_trend(points, "layer"), fit_trend(points[:-1], "layer")
+    if whole is None or before is None or whole.steepest is None:
+        return False
+    at_the_end = whole.steepest[1] is points[-1]
+    return at_the_end and whole.change < 1 / NEAR <= before.change <= NEAR
+
+
+def _small_head(before: Point, head: Point) -> Verdict:
+    text = (
+        f"the last layer starts small: {told(head.value)} comes out of {head.name}, after "
+        f"{told(before.value)} at {before.name}; gradients before it are as much smaller until it "
+        "has grown"
+    )
+    return Verdict("small head", "note", text, (head.name,))
 
 
 def _scale(trend: Trend | None, what: str) -> Iterator[Verdict]:

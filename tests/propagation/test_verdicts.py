@@ -93,6 +93,29 @@ def test_where_most_of_it_happens_is_named():
     assert re.search(r"between \S*\[5\] and \S*\[4\]$", found["vanishing gradient"].text)
 
 
+@pytest.mark.parametrize("factor", [0.05, 1e-4])
+def test_a_small_head_is_a_note(factor):
+    weights = Q.copy()
+    weights[11] *= factor
+    found, report = verdicts(LINEAR, weights)
+    assert set(found) == {"small head", "fine"}
+    assert found["small head"].severity == "note"
+    assert re.fullmatch(
+        r"the last layer starts small: \S+ comes out of \S*\[11\], after \S+ at \S*\[10\]; "
+        r"gradients before it are as much smaller until it has grown",
+        found["small head"].text,
+    )
+    assert report.ok
+
+
+def test_a_small_head_does_not_hide_what_is_before_it():
+    weights = np.float32(0.5) * Q
+    weights[11] *= 1e-3
+    found, _ = verdicts(LINEAR, weights)
+    assert {"vanishing signal", "vanishing gradient"} <= set(found)
+    assert "small head" not in found
+
+
 # --- Units --------------------------------------------------------------------------------------
 
 
