@@ -1,6 +1,7 @@
 """Reports of loading, and suggestions for it, as tables.
 
-May import: rich, `jinit.display.columns`. Reads reports; computes nothing.
+May import: rich, `jinit.display.columns`, `jinit.model.diagnosis.finding`. Reads reports; computes
+nothing.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from jinit.display.columns import NUMBER, Column, column_table, fitting
+from jinit.model.diagnosis.finding import count_noun
 
 __all__ = ["report_table", "suggestions_table"]
 
@@ -35,10 +37,12 @@ def report_caption(report: Any) -> str:
     totals = report.totals
     names = ("loaded", "adapted", "drawn", "kept", "missing", "mismatched")
     leaves = ", ".join(f"{totals[name]:,} {name}" for name in names if totals[name])
-    text = f"{totals['leaves']:,} leaves: {leaves}."
+    text = f"{count_noun(totals['leaves'], 'leaf')}: {leaves}."
     kinds = ("used", "ignored", "unexpected")
     tensors = ", ".join(f"{totals[name]:,} {name}" for name in kinds if totals[name])
-    text += f" {totals['tensors']:,} tensors of {report.description}: {tensors or 'none'}."
+    text += (
+        f" {count_noun(totals['tensors'], 'tensor')} of {report.description}: {tensors or 'none'}."
+    )
     if report.unexpected:
         text += f" Unexpected: {_listed(report.unexpected)}."
     return text

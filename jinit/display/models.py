@@ -1,6 +1,7 @@
 """Rules and plans as tables.
 
-May import: rich, and of `jinit.display` columns, numbers. Reads rules and plans; computes nothing.
+May import: rich, of `jinit.display` columns, numbers, and `jinit.model.diagnosis.finding`. Reads
+rules and plans; computes nothing.
 """
 
 import inspect
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from jinit.display.columns import NUMBER, Column, column_table, fitting, plain_table
 from jinit.display.numbers import short, size
+from jinit.model.diagnosis.finding import count_noun
 
 __all__ = ["plan_table", "rules_table"]
 
@@ -55,8 +57,8 @@ def totals_line(totals: dict[str, int]) -> str:
     device = totals["bytes_per_device"]
     each = f" ({size(device)} a device)" if device != totals["bytes"] else ""
     return (
-        f"{totals['leaves']:,} leaves: {', '.join(parts)}. "
-        f"{totals['weights']:,} weights, {size(totals['bytes'])}{each}."
+        f"{count_noun(totals['leaves'], 'leaf')}: {', '.join(parts)}. "
+        f"{count_noun(totals['weights'], 'weight')}, {size(totals['bytes'])}{each}."
     )
 
 
