@@ -88,3 +88,18 @@ def test_benchmarks_and_commands_are_listed():
     cli = (DOCS.parent / "jinit" / "cli.py").read_text()
     for name in re.findall(r'_add_command\(\s*commands,\s*"(\w+)"', cli):
         assert f"`jinit {name}" in commands, name
+
+
+def test_every_reproduction_is_shown():
+    page = (DOCS / "evidence.md").read_text()
+    results = DOCS.parent / "examples" / "reproduce" / "results"
+    assert sorted(re.findall(r'^show\("(\w+)"\)$', page, flags=re.MULTILINE)) == sorted(
+        path.stem for path in results.glob("*.json")
+    )
+
+
+def test_every_example_is_linked():
+    pages = [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
+    told = "\n".join(page.read_text() for page in pages if "_build" not in page.parts)
+    for path in (DOCS.parent / "examples").glob("*.py"):
+        assert f"examples/{path.name}" in told, path.name
