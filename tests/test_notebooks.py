@@ -44,7 +44,7 @@ def texts(cell: dict[str, Any]) -> Iterator[str]:
 
 
 def test_they_are_numbered():
-    assert len(NOTEBOOKS) >= 6
+    assert len(NOTEBOOKS) >= 8
     assert all(re.fullmatch(r"\d\d_[a-z_]+", path.stem) for path in NOTEBOOKS)
     assert len({path.stem[:2] for path in NOTEBOOKS}) == len(NOTEBOOKS)
 
