@@ -7,6 +7,7 @@ class is both.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -70,12 +71,31 @@ def open_program(program: Program) -> Closed:
 
 
 def inner_program(eqn: JaxprEqn) -> Program | None:
-    """The program that an operation calls and does nothing else; None if it is of another kind."""
+    """The program that an operation calls and does nothing else; None if it is of another kind.
+
+    What iterates over an array, an operation of its own since jax 0.12, is taken as its slices.
+    """
+    if eqn.primitive.name == "unstack":
+        aval: Any = eqn.invars[0].aval
+        return _slices(aval.shape, aval.dtype, eqn.params["axis"])
     program = eqn.params.get(_PLAIN.get(eqn.primitive.name, ""))
     if program is None:
         return None
     body, _ = open_program(program)
     return program if len(body.invars) == len(eqn.invars) else None
+
+
+@cache  # operations are told apart by their identity
+def _slices(shape: tuple[int, ...], dtype: Any, axis: int) -> Program:
+    """The program that takes an array apart along an axis."""
+
+    def unstack(array: Any) -> list[Any]:
+        return [
+            jax.lax.index_in_dim(array, place, axis, keepdims=False) for place in range(shape[axis])
+        ]
+
+    array = jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]
+    return jax.make_jaxpr(unstack)(array)
 
 
 def scan_counts(eqn: JaxprEqn) -> ScanCounts:

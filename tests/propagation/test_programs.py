@@ -69,6 +69,17 @@ def written_out():
     return jinit.propagate(unrolled, LAYERS, X, loss=weigh)
 
 
+def test_layers_that_are_iterated_over_have_the_rows_of_what_they_stand_for(written_out):
+    def iterated(params, x):
+        for w, b in zip(params["w"], params["b"], strict=True):
+            x, _ = layer(x, {"w": w, "b": b})
+        return x
+
+    report = jinit.propagate(iterated, jax.tree.map(jnp.asarray, STACK), X, loss=weigh)
+    assert [row.kind for row in report.rows] == [row.kind for row in written_out.rows]
+    np.testing.assert_allclose(numbers(report.rows), numbers(written_out.rows), rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     "apply",
     [scanned, checkpointed, unrolled_by_two, nested, backwards],

@@ -133,6 +133,25 @@ def test_layers_of_an_unrolled_stack_are_parts():
     assert (use.batch_axes, use.in_axes, use.out_axes) == ((0,), (1,), (2,))
 
 
+def test_layers_that_are_iterated_over_are_those_of_an_unrolled_stack():
+    """Iteration is one operation since jax 0.12."""
+
+    def iterated(params, x):
+        for w, b in zip(params["w"], params["b"], strict=True):
+            x = jnp.tanh(x @ w + b)
+        return x
+
+    def indexed(params, x):
+        for layer in range(3):
+            x = jnp.tanh(x @ params["w"][layer] + params["b"][layer])
+        return x
+
+    params = {"w": shape(3, 4, 4), "b": shape(3, 1, 4)}
+    found = trace(iterated, params, X)
+    assert found == trace(indexed, params, X)
+    assert (found["w"].role, found["w"].parts, found["b"].role) == ("dense", 3, "bias")
+
+
 def test_a_layer_that_a_counter_picks_is_one_of_a_stack():
     def apply(params, x):
         return jax.lax.fori_loop(0, 3, lambda n, x: jnp.tanh(x @ params["w"][n]), x)
