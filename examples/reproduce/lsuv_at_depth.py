@@ -74,9 +74,10 @@ def measure(activation: Callable[[jax.Array], jax.Array], data: Digits, **sizes:
     lsuv = partial(rescale, model, starts["LeCun"], data)
     starts["LSUV"] = lambda key: lsuv(key)[0]
 
-    def deviations(variables: Any) -> NDArray[np.float32]:
+    @jax.jit
+    def deviations(variables: Any) -> jax.Array:
         _, sown = model.apply(variables, data.held_out_images, mutable=["intermediates"])
-        return np.asarray(sown["intermediates"]["outcomes"][0].std((1, 2)))
+        return sown["intermediates"]["outcomes"][0].std((1, 2))
 
     optimizer = partial(optax.sgd, momentum=0.9)
     key = jax.random.key(0)
@@ -85,7 +86,7 @@ def measure(activation: Callable[[jax.Array], jax.Array], data: Digits, **sizes:
             name: best(train_grid(model.apply, draw, data, optimizer, **sizes))
             for name, draw in starts.items()
         },
-        {name: deviations(draw(key)) for name, draw in starts.items()},
+        {name: np.asarray(deviations(draw(key))) for name, draw in starts.items()},
         lsuv(key)[1],
     )
 
