@@ -63,7 +63,7 @@ def main() -> None:
     """Train from every start, compare gradients, and judge."""
     settings = parse_settings(__doc__, seeds=3)
     data = load()
-    steps, rates = (50, RATES[1:2]) if settings.fast else (100, RATES)
+    steps, rates = (30, RATES[1:2]) if settings.fast else (100, RATES)
     sizes = {"rates": rates, "seeds": settings.seeds, "steps": steps}
     keys = jax.random.split(jax.random.key(0), settings.seeds)
     shares = np.linspace(0, 1, 41)

@@ -56,7 +56,7 @@ CASES = {
 
 def main() -> None:
     """Train from every start by both optimizers, follow correlations, and judge."""
-    settings = parse_settings(__doc__, seeds=3)
+    settings = parse_settings(__doc__, seeds=3, fast_seeds=1)
     data = load()
     steps, grid = (80, slice(1, 2)) if settings.fast else (120, slice(None))
     keys = jax.random.split(jax.random.key(0), settings.seeds)
