@@ -117,8 +117,8 @@ def remembers(bias: Any) -> NDArray[np.float32]:
 def main() -> None:
     """Train from three biases, and judge."""
     settings = parse_settings(__doc__, seeds=3)
-    length = 80 if settings.fast else 200
-    steps, rates = (300, (5e-3,)) if settings.fast else (600, (1e-3, 3e-3))
+    length = 150 if settings.fast else 200
+    steps, rates = (220, (1e-2,)) if settings.fast else (600, (1e-3, 3e-3))
     biases = {
         "chrono": jinit.chrono_bias(length),
         "forget gate 1": jinit.lstm_bias(1.0),
