@@ -287,6 +287,10 @@ def _nearest(rule: Rule, leaves: Sequence[Leaf]) -> str:
     if not leaves:
         return "; the model has no parameters"
     paths = sorted({leaf.path for leaf in leaves})
+    for glob in rule.selector.globs:
+        inside = as_selector(f"{glob}/**")
+        if not any(map(as_selector(glob), leaves)) and any(map(inside, leaves)):
+            return f"; {glob!r} is a module, and {inside!r} are its leaves"
     asked = str(rule.selector.of[0]) if rule.selector.kind == "glob" else repr(rule.selector)
     near = difflib.get_close_matches(asked, paths, n=3, cutoff=0.3) or paths[:3]
     return f"; the nearest paths are {', '.join(map(repr, near))}"

@@ -8,7 +8,7 @@ JSON form.
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -38,6 +38,20 @@ class Selector:
 
     kind: str
     of: tuple[Any, ...]
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it prints as a name, whatever it is made of."""
+        return False
+
+    @property
+    def globs(self) -> Iterator[str]:
+        """The patterns that it is made of."""
+        if self.kind == "glob":
+            yield self.of[0]
+        for part in self.of:
+            if isinstance(part, Selector):
+                yield from part.globs
 
     def __call__(self, leaf: _Described) -> bool:
         """Whether `leaf` is selected."""
@@ -69,8 +83,10 @@ class Selector:
             case "role" | "layer":
                 return f"jinit.by_{self.kind}({', '.join(map(repr, self.of))})"
             case "not":
-                return f"~({self.of[0]!r})"
-        return {"all": " & ", "any": " | "}[self.kind].join(map(_bracketed, self.of))
+                return f"~{_bracketed(self.of[0])}"
+        first, *others = self.of
+        within = [_bracketed(first, unless=self.kind), *map(_bracketed, others)]
+        return {"all": " & ", "any": " | "}[self.kind].join(within)
 
     def to_config(self) -> dict[str, Any]:
         """A JSON-ready description.
@@ -173,9 +189,11 @@ def _matches(pattern: str, path: str) -> bool:
     return _glob(pattern).fullmatch(path) is not None
 
 
-def _bracketed(selector: Selector) -> str:
-    text = repr(selector)
-    return f"({text})" if selector.kind in ("all", "any") else text
+def _bracketed(selector: Selector, unless: str = "") -> str:
+    """A part of a combination as Python would need it, but for parts of the kind `unless`."""
+    if selector.kind in ("all", "any") and selector.kind != unless and not selector.is_named:
+        return f"({selector!r})"
+    return repr(selector)
 
 
 _TESTS: dict[str, Callable[[tuple[Any, ...], Any], Any]] = {

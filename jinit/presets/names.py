@@ -56,6 +56,11 @@ class Words(Selector):
     def __hash__(self) -> int:
         return hash((self.kind, self.of))
 
+    @property
+    def is_named(self) -> bool:
+        """It is."""
+        return True
+
     def __repr__(self) -> str:
         return f"jinit.presets.names.{self.name}"
 

@@ -166,6 +166,13 @@ def test_a_rule_that_compares_a_whole_path_to_a_last_name():
     assert "c_proj/kernel'" in str(error.value).split("nearest")[1]
 
 
+@pytest.mark.parametrize("selector", ["attn", jinit.by_role("bias") | "attn"])
+def test_the_name_of_a_module_is_told_from_that_of_a_leaf(selector):
+    model = {"attn": {"kernel": jax.ShapeDtypeStruct((2, 3), "float32")}}
+    with pytest.raises(jinit.RuleError, match=r"hits no leaf; 'attn' is a module, and 'attn/\*\*'"):
+        jinit.plan(model, {selector: jinit.zeros, "**": jinit.ones})
+
+
 def test_a_rule_for_a_matrix_that_the_model_does_not_have():
     with pytest.raises(jinit.RuleError, match=r"rule '\*\*/w3/kernel' hits no leaf"):
         jinit.plan(gpt2(2), RULES.override({"**/w3/kernel": jinit.zeros}))

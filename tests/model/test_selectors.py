@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import jinit
 from jinit.model.selectors import as_selector, selector_from_config
+from jinit.presets.names import QUERY
 
 
 @dataclass
@@ -137,3 +138,14 @@ def test_errors():
         selector_from_config({"globb": ["a"]})
     with pytest.raises(ValueError, match="has one key"):
         selector_from_config({})
+
+
+def test_prints_with_no_more_brackets_than_needed():
+    role, glob = jinit.by_role("bias"), as_selector("a/**")
+    assert repr(role | glob | "b") == "jinit.by_role('bias') | 'a/**' | 'b'"
+    assert repr(role & (glob | "b") & ~role) == (
+        "jinit.by_role('bias') & ('a/**' | 'b') & ~jinit.by_role('bias')"
+    )
+    assert repr(~(role | glob)) == "~(jinit.by_role('bias') | 'a/**')"
+    assert repr(glob | (role & "b")) == "'a/**' | (jinit.by_role('bias') & 'b')"
+    assert repr(glob & QUERY) == "'a/**' & jinit.presets.names.QUERY"
