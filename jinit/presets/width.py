@@ -5,9 +5,10 @@ planning, ruleset, rows; of `jinit.presets` flax, names, parametrization, pieces
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from jinit.model.planning import plan
+from jinit.model.planning import Plan, plan
 from jinit.model.rows import Row
 from jinit.presets.flax import flax_default
 from jinit.presets.names import QUERY
@@ -57,7 +58,8 @@ def mup(
             name an embedding's table that also serves as readout.
         absorb: put the readouts' multiplier into start and learning rate, so that the model need
             not be changed.
-        zero_readout: start readouts at 0, which the authors recommend.
+        zero_readout: start readouts at 0, which the authors recommend. In the base model itself,
+            where nothing grows, `readout` has to name them.
         zero_query: start queries at 0, so that attention is uniform at first at any width.
         query: patterns of the query projections, which must be there under `zero_query`.
         **declared: what `jinit.plan` takes to know the leaves: `layouts`, `stacked`, `tied`, ...
@@ -68,7 +70,7 @@ def mup(
 
     Raises:
         ValueError: the models' leaves differ in other ways than by widths; every such leaf is
-            named.
+            named. Or `zero_readout` finds no readout.
         jinit.RuleError: `readout` or `query` hits nothing, or the rules do not fit.
 
     Attention is to divide its logits by the size of a head, not by its root, where that grows.
@@ -98,16 +100,32 @@ def mup(
     widths = together(compare_widths, pairs)
     readouts = select_paths(wide, "mup", "readout", readout)
     queries = select_paths(wide, "mup", "query", query) if zero_query else set()
+    empty = queries | (_zero_readouts(wide, widths, readouts) if zero_readout else set())
     scalings, values = {}, []
     for (row, other), width in zip(pairs, widths, strict=True):
         named = row.path in readouts
         multiplied = named or (readout is None and width.kind == "output" and not absorb)
         _check_absorbed(row, width, absorb and named)
         scalings[row.path] = mup_scaling(width, multiplied)
-        zero = row.path in queries or (zero_readout and width.kind == "output")
-        values.append(zeros() if zero else rescaled(row, other, mup_start(width, multiplied)))
+        start = mup_start(width, multiplied)
+        values.append(zeros() if row.path in empty else rescaled(row, other, start))
     rules = exact_rules(wide, values, "mup")
     return Parametrization(rules, scalings, as_tree=wide.structure.as_mask)
+
+
+def _zero_readouts(wide: Plan, widths: Sequence[Width], named: set[str]) -> set[str]:
+    """Paths of the readouts: those that grow as such, or at the base's own width are named."""
+    kinds = {row.path: width.kind for row, width in zip(wide, widths, strict=True)}
+    found = {path for path, kind in kinds.items() if kind == "output"}
+    if set(kinds.values()) == {"fixed"}:
+        found = {path for path in named if wide[path].leaf.role != "embedding"}
+    if not found:
+        raise ValueError(
+            "`zero_readout` finds no readout: no weight has more inputs than in the base model and "
+            "as many outputs; at the base model's own width name it, such as "
+            "readout='head/kernel'"
+        )
+    return found
 
 
 def _check_absorbed(row: Row, width: Width, contradiction: bool) -> None:

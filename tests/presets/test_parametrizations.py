@@ -117,6 +117,15 @@ def test_mup_of_a_transformer():
     assert len(found.rules) < 15  # leaves alike share a rule
 
 
+def test_zero_readouts_at_the_base_model_s_own_width_are_named():
+    model = jinit.with_inputs(Llama(width=32, hidden=96), TOKENS)
+    with pytest.raises(ValueError, match=r"`zero_readout` finds no readout: .* own width name it"):
+        presets.mup(model, model, zero_readout=True)
+    found = presets.mup(model, model, zero_readout=True, readout="output/kernel")
+    zero = {path for path, std in stds(model, found.rules).items() if std == 0}
+    assert {path for path in zero if "norm" not in path} == {"output/kernel"}
+
+
 def test_mup_readouts_may_be_named():
     shapes = lambda w: {"a": {"kernel": shape(w, 5)}, "b": {"kernel": shape(w, 7)}}  # noqa: E731
     found = presets.mup(shapes(32), shapes(64), readout="b/**")
