@@ -43,6 +43,8 @@ def train_grid(
     for each seed. `loss` is that of the batch, `accuracy` that of the images held out.
     """
     stride = max(1, steps // points)
+    if steps % stride:
+        raise ValueError(f"{steps} steps cannot be measured at every {stride}th; change `points`")
 
     def loss(params: Any, rows: jax.Array) -> jax.Array:
         logits = apply(params, data.images[rows]).astype(jnp.float32)
