@@ -1,12 +1,16 @@
 """A parametrization: how start, forward pass and optimizer change together as a model grows.
 
-May import: the standard library, `jinit.checks`, and of `jinit.model` ruleset. optax is imported
-when it is asked for.
+May import: the standard library, jax, `jinit.checks`, and of `jinit.model` ruleset. optax is
+imported when it is asked for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from textwrap import shorten
 from typing import Any, NamedTuple
+
+import jax
 
 from jinit.checks import check_choice
 from jinit.model.ruleset import Rules
@@ -112,13 +116,25 @@ class Parametrization:
 
         Returns:
             The transformation, for parameters of the target's structure; of a Linen module for
-            `variables["params"]`.
+            `variables["params"]`. Of others it makes a ValueError.
         """
         import optax
 
         groups = {by for by in self.multipliers(optimizer).values()}
         made = {_label(by): make_optimizer(by) for by in groups}
-        return optax.multi_transform(made, self.labels(optimizer))
+        return optax.multi_transform(made, partial(_labels_for, self.labels(optimizer)))
+
+
+def _labels_for(labels: Any, params: Any) -> Any:
+    try:
+        jax.tree.map(lambda label, _: label, labels, params)
+    except ValueError:
+        wanted, given = (shorten(str(jax.tree.structure(t)), 200) for t in (labels, params))
+        raise ValueError(
+            f"the optimizer was made for parameters of another structure: {wanted}, and is given "
+            f"{given}; of a Linen model give it variables['params']"
+        ) from None
+    return labels
 
 
 def _label(by: Multipliers) -> str:

@@ -205,6 +205,13 @@ def test_optax_groups():
         found.learning_rates("muon")
 
 
+def test_optax_refuses_other_parameters():
+    optimizer = presets.mup(BASE, WIDE).optax(lambda by: optax.sgd(by.learning_rate))
+    params = jax.tree.map(lambda s: jnp.ones(s.shape), WIDE)
+    with pytest.raises(ValueError, match=r"another structure: .*; of a Linen model give it variab"):
+        optimizer.init({"params": params})
+
+
 def test_optax_on_an_nnx_model():
     net = lambda w: nnx.eval_shape(lambda: nnx.Linear(w, w, rngs=nnx.Rngs(0)))  # noqa: E731
     found = presets.mup(net(8), net(32))
