@@ -217,5 +217,12 @@ MUTANTS = [
     Mutant("propagation/bidiagonal.py", "for _ in range(2):", "for _ in range(0):", ("propagation/test_spectrum.py::test_a_wide_spectrum_has_no_copies_of_its_largest_values",)),
     Mutant("propagation/spectrum.py", "np.square(left[:, 0, :]) / inputs", "np.square(left[:, :, 0]) / inputs", ("propagation/test_spectrum.py::test_as_many_steps_as_there_are_singular_values_find_all",)),
     Mutant("propagation/trends.py", "float(x @ logs / (x @ x))", "float(x @ logs / len(x))", ("propagation/test_verdicts.py::test_what_shrinks_by_a_known_factor_vanishes",)),
+    Mutant("propagation/verdicts.py", "at_the_end = whole.steepest[1] is points[-1]", "at_the_end = True", ("propagation/test_verdicts.py",)),
+    Mutant("propagation/verdicts.py", "ahead, back = ahead[:-1], back[1:]", "ahead, back = ahead[:-1], back[:-1]", ("propagation/test_verdicts.py",)),
     Mutant("propagation/instrument.py", "return method, owner", "return function", ("propagation/test_reports.py::test_all_starts_share_one_program",)),
+    # What results say.
+    Mutant("shown.py", "isinstance(value, float) and not math.isfinite(value)", "False", ("display/test_shown.py",)),
+    Mutant("display/columns.py", "isinstance(cell, Text) else Text(cell)", "True else Text()", ("display/test_shown.py",)),
+    # Width.
+    Mutant("presets/width.py", 'if set(kinds.values()) == {"fixed"}:', "if False:", ("presets/test_parametrizations.py",)),
 ]  # fmt: skip

@@ -116,6 +116,15 @@ def test_a_small_head_does_not_hide_what_is_before_it():
     assert "small head" not in found
 
 
+def test_a_last_layer_that_does_the_lesser_part_is_no_small_head():
+    weights = Q.copy()
+    weights[5] /= 8
+    weights[11] /= 2
+    found, _ = verdicts(LINEAR, weights)
+    assert "small head" not in found
+    assert re.search(r"most of it between \S*\[4\] and \S*\[5\]$", found["vanishing signal"].text)
+
+
 # --- Units --------------------------------------------------------------------------------------
 
 
