@@ -50,6 +50,8 @@ def parse_settings(description: str | None, *, seeds: int, fast_seeds: int = 2) 
     parser.add_argument("--seeds", type=int, help=f"starts to draw (default {seeds})")
     parser.add_argument("--out", type=Path, default=Path(), help="folder of the figure and JSON")
     given = parser.parse_args()
+    if given.seeds is not None and given.seeds < 1:
+        parser.error(f"--seeds (={given.seeds}) must be at least 1")
     return Settings(given.fast, given.seeds or (fast_seeds if given.fast else seeds), given.out)
 
 
