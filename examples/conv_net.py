@@ -140,6 +140,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if min(options.blocks, options.epochs) < 1:
+        parser.error("--blocks and --epochs must be at least 1")
 
     console, data, key = Console(), load(), jax.random.key(options.seed)
     image = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)

@@ -186,6 +186,8 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.epochs < 1:
+        parser.error("--epochs must be at least 1")
 
     console, data, key = Console(), load(), jax.random.key(options.seed)
     passed = check_law(console, key) & check_values(console)

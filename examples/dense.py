@@ -98,6 +98,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if min(options.layers, options.epochs) < 1:
+        parser.error("--layers and --epochs must be at least 1")
 
     data = load()
     title = f"digits, {options.layers} hidden layers"

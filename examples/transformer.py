@@ -128,6 +128,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if min(options.layers, options.steps) < 1:
+        parser.error("--layers and --steps must be at least 1")
 
     console, text, key = Console(), load(), jax.random.key(options.seed)
     model = Decoder(text.vocabulary, options.layers)

@@ -109,6 +109,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if min(options.layers, options.epochs) < 1:
+        parser.error("--layers and --epochs must be at least 1")
 
     console, data, key = Console(), load(), jax.random.key(options.seed)
     model = network(options.layers)

@@ -126,6 +126,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if min(options.blocks, options.epochs) < 1:
+        parser.error("--blocks and --epochs must be at least 1")
 
     console, data, key = Console(), load(), jax.random.key(options.seed)
 
