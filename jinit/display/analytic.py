@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from jinit.display.columns import NUMBER, Column, column_table
+from jinit.display.columns import NUMBER, Column, column_table, with_room
 from jinit.display.numbers import short
 
 __all__ = ["autoinit_tables"]
@@ -31,7 +31,7 @@ def _scales(report: Any, width: int) -> Table:
         Column("scale", lambda row: short(row.scale), NUMBER),
         Column("chosen at", _place, _FOLD, 80),
     )
-    table = column_table([c for c in columns if width >= c.needed], report.rows)
+    table = column_table(with_room(columns, width), report.rows)
     table.caption = _caption(report)
     return table
 
@@ -59,7 +59,7 @@ def _approximations(report: Any, width: int) -> Table:
         Column("how", lambda each: each.what, {"overflow": "fold"}),
     )
     shown = report.approximations[:_MOST]
-    table = column_table([c for c in columns if width >= c.needed], shown)
+    table = column_table(with_room(columns, width), shown)
     more = len(report.approximations) - _MOST
     if more > 0:
         table.caption = f"{more} more are in `.approximations`."

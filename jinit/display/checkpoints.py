@@ -14,7 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from jinit.display.columns import NUMBER, Column, column_table
+from jinit.display.columns import NUMBER, Column, column_table, with_room
 from jinit.display.numbers import short, size
 from jinit.display.rendering import as_html
 
@@ -50,7 +50,7 @@ def inspection_html(inspection: Any) -> str:
 
 
 def _inspection_table(inspection: Any, width: int) -> Table:
-    return column_table([c for c in _COLUMNS if width >= c.needed], inspection.rows)
+    return column_table(with_room(_COLUMNS, width), inspection.rows)
 
 
 def _findings_grid(findings: Sequence[Any]) -> Table:

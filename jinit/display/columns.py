@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["NUMBER", "WORD", "Column", "column_table", "cut", "fitting", "plain_table"]
+__all__ = ["NUMBER", "WORD", "Column", "column_table", "cut", "fitting", "plain_table", "with_room"]
 
 Row = TypeVar("Row")
 
@@ -32,19 +32,19 @@ class Column(NamedTuple):
 
 def plain_table(**options: Any) -> Table:
     """A table without a frame."""
-    return Table(
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-        title_justify="left",
-        caption_justify="left",
-        **options,
-    )
+    plain: dict[str, Any] = {"box": SIMPLE_HEAD, "show_edge": False, "padding": (0, 1, 0, 0)}
+    left = {"title_justify": "left", "caption_justify": "left"}
+    return Table(**plain | left | options)
+
+
+def with_room(columns: Iterable[Column], width: int) -> list[Column]:
+    """The columns that there is room for."""
+    return [column for column in columns if width >= column.needed]
 
 
 def fitting(columns: Iterable[Column], rows: Sequence[Any], width: int) -> list[Column]:
     """The columns that there is room for, and in which some row has something."""
-    return [c for c in columns if width >= c.needed and any(c.cell(row) for row in rows)]
+    return [c for c in with_room(columns, width) if any(c.cell(row) for row in rows)]
 
 
 def column_table(

@@ -1,16 +1,16 @@
 """Tables of the demo: the signal at each layer, and what training made of each start.
 
-May import: rich, `jinit.display.numbers`.
+May import: rich, and of `jinit.display` columns, numbers.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from jinit.display.columns import plain_table
 from jinit.display.numbers import short
 
 __all__ = [
@@ -31,14 +31,7 @@ _TREND_BARS = "▁▂▃▄▅▆▇"
 _TREND_FLOOR = -6.0  # one bar a decade, from 1e-6 to 10
 _SHARE = 16  # characters
 
-_LAYOUT: Mapping[str, Any] = {
-    "box": SIMPLE_HEAD,
-    "caption_justify": "left",
-    "caption_style": "dim",
-    "show_edge": False,
-    "title_justify": "left",
-    "title_style": "bold",
-}
+_LAYOUT: Mapping[str, Any] = {"title_style": "bold", "caption_style": "dim"}
 
 
 class Profile(NamedTuple):
@@ -83,7 +76,7 @@ def facts(entries: Mapping[str, str]) -> Table:
 
 def signal_table(rows: Sequence[SignalRow], layers: Sequence[int], caption: str) -> Table:
     """Values at `layers` (counted from 1), their trend over all layers, a word; two lines each."""
-    table = Table(title="Signal at initialization", caption=caption, padding=0, **_LAYOUT)
+    table = plain_table(title="Signal at initialization", caption=caption, padding=0, **_LAYOUT)
     table.add_column("scheme", style="bold", overflow="fold")
     table.add_column("at layer", no_wrap=True)
     for layer in layers:
@@ -105,7 +98,7 @@ def _profile_cells(profile: Profile, layers: Sequence[int]) -> list[Text]:
 
 def outcome_table(rows: Sequence[OutcomeRow], caption: str) -> Table:
     """One row a scheme: learning rate, training loss, held-out accuracy with a bar, verdict."""
-    table = Table(title="After training", caption=caption, padding=(0, 1, 0, 0), **_LAYOUT)
+    table = plain_table(title="After training", caption=caption, **_LAYOUT)
     table.add_column("scheme", style="bold", overflow="fold")
     for heading in ("rate", "loss"):
         table.add_column(heading, justify="right", no_wrap=True)
