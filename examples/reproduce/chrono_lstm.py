@@ -19,6 +19,7 @@ import optax
 from drawing import COLOURS, draw_band, draw_panels
 from evidence import Finding, Source, parse_settings, publish
 from numpy.typing import NDArray
+from training import measured_every
 
 import jinit
 
@@ -74,7 +75,7 @@ def train(
     bias: Any, length: int, *, rates: Sequence[float], seeds: int, steps: int, points: int = 20
 ) -> list[Learned]:
     """Every rate, from several starts, which differ from scheme to scheme by the bias alone."""
-    model, stride = LSTM(), steps // points
+    model, stride = LSTM(), measured_every(steps, points)
     target = jinit.with_inputs(model, jax.ShapeDtypeStruct((1, length, 2), jnp.float32))
     rules = {
         "inputs/bias": bias,
@@ -97,14 +98,14 @@ def train(
             updates, state = optimizer.update(gradients, state)
             return (optax.apply_updates(params, updates), state), error
 
-        keys = jax.random.split(order, points * stride)
+        keys = jax.random.split(order, steps)
         errors = jax.lax.scan(step, (params, optimizer.init(params)), keys)[1]
-        return errors.reshape(points, stride).mean(1)
+        return errors.reshape(-1, stride).mean(1)
 
     keys = jax.vmap(jax.random.split)(jax.random.split(jax.random.key(0), seeds))
     starts = jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(draw, keys[:, 0]))
     run_all = jax.jit(lambda rate: jax.lax.map(lambda each: run(rate, *each), (starts, keys[:, 1])))
-    marks = stride * np.arange(1, points + 1)
+    marks = stride * np.arange(1, steps // stride + 1)
     return [Learned(rate, marks, np.asarray(run_all(rate))) for rate in rates]
 
 

@@ -21,6 +21,7 @@ from evidence import Finding, Source, parse_settings, publish
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
+from training import measured_every
 
 import jinit
 
@@ -93,7 +94,7 @@ def fit(
     """Learn the photograph at every rate of the grid; the rate of the best median ratio."""
     places, wanted = place(*photograph.shape[:2]), jnp.asarray(photograph.reshape(-1, 3))
     start = jinit.plan(jinit.with_inputs(model, places), rules).initialize
-    stride = steps // 20
+    stride = measured_every(steps, points=20)
 
     def loss(params: Any, rows: jax.Array) -> jax.Array:
         return jnp.mean(jnp.square(model.apply(params, places[rows]) - wanted[rows]))

@@ -24,6 +24,14 @@ class Runs(NamedTuple):
         return self.accuracy[:, -1]
 
 
+def measured_every(steps: int, points: int) -> int:
+    """The number of steps from one measurement to the next; the last step is always measured."""
+    stride = max(1, steps // points)
+    if steps % stride:
+        raise ValueError(f"{steps} steps cannot be measured at every {stride}th; change `points`")
+    return stride
+
+
 def train_grid(
     apply: Callable[[Any, jax.Array], jax.Array],
     draw: Callable[[jax.Array], Any],
@@ -42,9 +50,7 @@ def train_grid(
     same for every rate and for every scheme. `draw` is called outside of any transformation, once
     for each seed. `loss` is that of the batch, `accuracy` that of the images held out.
     """
-    stride = max(1, steps // points)
-    if steps % stride:
-        raise ValueError(f"{steps} steps cannot be measured at every {stride}th; change `points`")
+    stride = measured_every(steps, points)
 
     def loss(params: Any, rows: jax.Array) -> jax.Array:
         logits = apply(params, data.images[rows]).astype(jnp.float32)
